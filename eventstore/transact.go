@@ -1,0 +1,283 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/assaylabs/assay/domain"
+)
+
+// transactTimeout bounds one append transaction.
+const transactTimeout = 10 * time.Second
+
+// errBehind says that the catalog and the ledger's head disagree: history was
+// rewritten, by a restore or a fail-over.
+var errBehind = errors.New("the catalog is not the ledger's")
+
+// group is one append transaction under way.
+type group struct {
+	store    *Store
+	conn     *pgxpool.Conn
+	requests []*request
+	outcomes []outcome
+	now      time.Time
+	// answers are those of this group's idempotency keys, and of earlier ones.
+	answers map[[2]string]stored
+	records []Record
+	fresh   []storedKey
+}
+
+// stored is an answer kept under an idempotency key.
+type stored struct {
+	hash     []byte
+	answer   []byte
+	position int64
+}
+
+type storedKey struct {
+	actor, key string
+	stored
+}
+
+// transact runs the requests in one transaction, in two round trips: take the
+// lock and read what is new; decide; write and commit. On error nobody was
+// answered, and the catalog is forgotten.
+func (s *Store) transact(ctx context.Context, requests []*request) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, transactTimeout)
+	defer cancel()
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	g := &group{store: s, conn: conn, requests: requests, answers: map[[2]string]stored{}}
+	defer func() {
+		if err != nil {
+			s.catalog = nil
+			g.rollback(ctx)
+		}
+	}()
+	if err := g.lock(ctx); err != nil {
+		return err
+	}
+	g.decide()
+	if err := g.write(ctx); err != nil {
+		return err
+	}
+	if len(g.records) > 0 {
+		s.metrics.records.Add(float64(len(g.records)))
+		if s.cfg.OnCommit != nil {
+			s.cfg.OnCommit(g.records)
+		}
+		s.advance(g.records[len(g.records)-1].Position)
+	}
+	for i, r := range requests {
+		r.done <- g.outcomes[i]
+	}
+	return nil
+}
+
+func (g *group) rollback(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if _, err := g.conn.Exec(ctx, "rollback"); err != nil {
+		_ = g.conn.Conn().Close(ctx) // the pool discards closed connections
+	}
+}
+
+// lock begins the transaction, takes the append lock and brings the catalog to
+// the ledger's head.
+func (g *group) lock(ctx context.Context) error {
+	after := int64(0)
+	if g.store.catalog != nil {
+		after = g.store.catalog.Position()
+	}
+	b := &pgx.Batch{}
+	b.Queue("begin")
+	b.Queue("select one from event_head for update")
+	var head Head
+	b.Queue("select position, recorded_at, hash, greatest(recorded_at, ledger_clock()), began_at from event_head").
+		QueryRow(func(row pgx.Row) error {
+			var hash []byte
+			err := row.Scan(&head.Position, &head.RecordedAt, &hash, &head.Now, &head.BeganAt)
+			copy(head.Hash[:], hash)
+			return err
+		})
+	g.queueAnswers(b)
+	var tail []Record
+	if g.store.catalog != nil {
+		b.Queue("select "+columns+" from events where position > $1 order by position", after).
+			Query(func(rows pgx.Rows) (err error) {
+				tail, err = collect(rows)
+				return err
+			})
+	}
+	if err := g.conn.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	g.now = head.Now.UTC()
+	return g.catchUp(ctx, head, tail)
+}
+
+// catchUp brings the catalog to the head, from the tail or from the read models.
+func (g *group) catchUp(ctx context.Context, head Head, tail []Record) error {
+	s := g.store
+	if s.catalog != nil {
+		for _, r := range tail {
+			s.catalog.Apply(r.Stamp(), r.Stream, r.Event)
+		}
+		if s.catalog.Position() == head.Position && s.catalog.Hash() == head.Hash {
+			return nil
+		}
+		s.cfg.Log.WarnContext(ctx, "the ledger was rewritten; reloading", "position", head.Position)
+	}
+	catalog, err := s.cfg.Inline.Load(ctx, g.conn)
+	if err != nil {
+		return fmt.Errorf("load the catalog: %w", err)
+	}
+	if catalog.Position() != head.Position || catalog.Hash() != head.Hash {
+		return fmt.Errorf("%w: it stands at %d, the head at %d", errBehind, catalog.Position(), head.Position)
+	}
+	s.catalog = catalog
+	return nil
+}
+
+// queueAnswers asks for the answers that the group's idempotency keys have.
+func (g *group) queueAnswers(b *pgx.Batch) {
+	var actors, keys []string
+	for _, r := range g.requests {
+		if m := r.cmd.Meta; m.IdempotencyKey != "" {
+			actors, keys = append(actors, m.Actor), append(keys, m.IdempotencyKey)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	b.Queue(`select actor, key, request_hash, answer, position from idempotency_keys
+		where (actor, key) in (select * from unnest($1::text[], $2::text[]))`, actors, keys).
+		Query(func(rows pgx.Rows) error {
+			defer rows.Close()
+			for rows.Next() {
+				var k storedKey
+				if err := rows.Scan(&k.actor, &k.key, &k.hash, &k.answer, &k.position); err != nil {
+					return err
+				}
+				g.answers[[2]string{k.actor, k.key}] = k.stored
+			}
+			return rows.Err()
+		})
+}
+
+// decide runs each command on the catalog. One that fails leaves no trace.
+func (g *group) decide() {
+	g.outcomes = make([]outcome, len(g.requests))
+	for i, r := range g.requests {
+		g.outcomes[i] = g.decideOne(r)
+	}
+}
+
+func (g *group) decideOne(r *request) outcome {
+	m := r.cmd.Meta
+	at := [2]string{m.Actor, m.IdempotencyKey}
+	if before, ok := g.answers[at]; ok && m.IdempotencyKey != "" {
+		if string(before.hash) != string(m.RequestHash[:]) {
+			return outcome{err: domain.Invalid("Idempotency-Key", "was used before with another request")}
+		}
+		return outcome{committed: Committed{Kept: before.answer, Position: before.position, Replayed: true}}
+	}
+	catalog := g.store.catalog
+	tx := &Tx{Catalog: catalog, Now: g.now, meta: m, command: uuid.New()}
+	catalog.Begin()
+	answer, err := r.cmd.Decide(tx)
+	var kept []byte
+	if err == nil && m.IdempotencyKey != "" {
+		kept, err = domain.Encode(answer)
+	}
+	if err != nil {
+		catalog.Rollback()
+		return outcome{err: err}
+	}
+	catalog.Keep()
+	g.records = append(g.records, tx.records...)
+	if m.IdempotencyKey != "" {
+		first := stored{hash: m.RequestHash[:], answer: kept, position: catalog.Position()}
+		g.answers[at] = first
+		g.fresh = append(g.fresh, storedKey{m.Actor, m.IdempotencyKey, first})
+	}
+	return outcome{committed: Committed{Records: tx.records, Answer: answer, Position: catalog.Position()}}
+}
+
+// write appends the records with all that goes with them, and commits.
+func (g *group) write(ctx context.Context) error {
+	b := &pgx.Batch{}
+	if len(g.records) > 0 {
+		last := g.records[len(g.records)-1]
+		queueRecords(b, g.records)
+		if err := g.store.cfg.Inline.Queue(b, g.store.catalog, g.records); err != nil {
+			return err
+		}
+		b.Queue("update event_head set position = $1, recorded_at = $2, hash = $3", last.Position, last.RecordedAt, last.Hash[:])
+		b.Queue("select pg_notify($1, $2)", g.store.channel(), strconv.FormatInt(last.Position, 10))
+	}
+	g.queueFresh(b)
+	b.Queue("commit")
+	return g.conn.SendBatch(ctx, b).Close()
+}
+
+func (g *group) queueFresh(b *pgx.Batch) {
+	if len(g.fresh) == 0 {
+		return
+	}
+	var actors, keys, answers []string
+	var hashes [][]byte
+	var positions []int64
+	for _, k := range g.fresh {
+		actors, keys, answers = append(actors, k.actor), append(keys, k.key), append(answers, string(k.answer))
+		hashes, positions = append(hashes, k.hash), append(positions, k.position)
+	}
+	b.Queue(`insert into idempotency_keys (actor, key, request_hash, answer, position, created_at)
+		select a, k, h, r::json, p, $6 from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[]) u (a, k, h, r, p)`,
+		actors, keys, hashes, answers, positions, g.now)
+}
+
+// queueRecords inserts records by column arrays: one statement for any number.
+func queueRecords(b *pgx.Batch, records []Record) {
+	n := len(records)
+	var (
+		positions = make([]int64, n)
+		streams   = make([]string, n)
+		versions  = make([]int32, n)
+		types     = make([]string, n)
+		schemas   = make([]int32, n)
+		data      = make([]string, n)
+		dataHash  = make([][]byte, n)
+		commands  = make([]uuid.UUID, n)
+		actors    = make([]string, n)
+		keyIDs    = make([]string, n)
+		reasons   = make([]string, n)
+		requests  = make([]string, n)
+		cors      = make([]string, n)
+		hashes    = make([][]byte, n)
+	)
+	for i := range records {
+		r := &records[i]
+		positions[i], streams[i], versions[i] = r.Position, string(r.Stream), int32(r.Version)
+		types[i], schemas[i], data[i], dataHash[i] = r.Type, int32(r.SchemaVersion), string(r.Data), r.DataHash[:]
+		commands[i], actors[i], keyIDs[i], reasons[i] = r.CommandID, r.Actor, r.KeyID, r.Reason
+		requests[i], cors[i], hashes[i] = r.RequestID, r.CorrelationID, r.Hash[:]
+	}
+	b.Queue(`insert into events (`+columns+`)
+		select p, s, v, t, sv, d::json, dh, c, a, k, r, q, co, $15, h
+		from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::bytea[], $8::uuid[],
+			$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
+			u (p, s, v, t, sv, d, dh, c, a, k, r, q, co, h)`,
+		positions, streams, versions, types, schemas, data, dataHash, commands,
+		actors, keyIDs, reasons, requests, cors, hashes, records[0].RecordedAt)
+}

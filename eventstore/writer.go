@@ -1,0 +1,169 @@
+package eventstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/assaylabs/assay/domain"
+)
+
+// maxGroup is how many commands may share one transaction.
+const maxGroup = 256
+
+// Command is a wish to append.
+type Command struct {
+	Meta Meta
+	// Decide reads tx.Catalog and calls tx.Append, or returns an error and
+	// nothing is appended. It may run more than once, so it must have no other
+	// effect. The answer is kept, as JSON, under the idempotency key.
+	Decide func(tx *Tx) (answer any, err error)
+}
+
+// Committed is what became of a command.
+type Committed struct {
+	// Records were appended; none where the command changed nothing, or was
+	// replayed.
+	Records []Record
+	// Answer is what Decide returned; nil when replayed.
+	Answer any
+	// Kept is the JSON of the answer to the idempotency key's first use.
+	Kept []byte
+	// Position is the ledger's after the command.
+	Position int64
+	// Replayed says that the idempotency key had been used before.
+	Replayed bool
+}
+
+// Tx is a command's view of the ledger under the append lock.
+type Tx struct {
+	// Catalog holds all that has been appended, by this command too. Commands
+	// read it and do not change it.
+	Catalog *domain.Catalog
+	// Now is the ledger's time.
+	Now time.Time
+
+	meta    Meta
+	command uuid.UUID
+	records []Record
+}
+
+// Append stamps changes and applies them to the catalog.
+func (tx *Tx) Append(changes ...domain.Change) error {
+	for _, ch := range changes {
+		data, schemaVersion, err := encode(ch.Event)
+		if err != nil {
+			return fmt.Errorf("append to %s: %w", ch.Stream, err)
+		}
+		r := Record{
+			Position: tx.Catalog.Position() + 1,
+			Stream:   ch.Stream, Version: tx.Catalog.Version(ch.Stream) + 1,
+			Type: ch.Event.Type(), SchemaVersion: schemaVersion,
+			Data: data, DataHash: sha256.Sum256(data),
+			CommandID: tx.command, Actor: tx.meta.Actor, KeyID: tx.meta.KeyID, Reason: tx.meta.Reason,
+			RequestID: tx.meta.RequestID, CorrelationID: tx.meta.CorrelationID,
+			RecordedAt: tx.Now, Event: ch.Event,
+		}
+		r.Hash = r.Chain(tx.Catalog.Hash())
+		tx.Catalog.Apply(r.Stamp(), r.Stream, r.Event)
+		tx.records = append(tx.records, r)
+	}
+	return nil
+}
+
+// request is a command waiting for the writer.
+type request struct {
+	ctx  context.Context
+	cmd  Command
+	done chan outcome
+}
+
+type outcome struct {
+	committed Committed
+	err       error
+}
+
+// Execute decides the command on the whole ledger, under its lock, and appends
+// what it decides. It returns Decide's error as it is, or one that wraps
+// domain.ErrUnavailable: then the command may or may not have been appended,
+// and a retry with the same idempotency key settles it.
+func (s *Store) Execute(ctx context.Context, cmd Command) (Committed, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	req := &request{ctx: ctx, cmd: cmd, done: make(chan outcome, 1)}
+	select {
+	case s.queue <- req:
+	case <-ctx.Done():
+		return Committed{}, fmt.Errorf("%w: too many commands are waiting", domain.ErrUnavailable)
+	}
+	select {
+	case out := <-req.done:
+		return out.committed, out.err
+	case <-ctx.Done():
+		return Committed{}, fmt.Errorf("%w: the ledger did not answer in time", domain.ErrUnavailable)
+	}
+}
+
+// write serves the queue, as many commands in one transaction as are waiting.
+func (s *Store) write(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-s.queue:
+			group := s.gather(first)
+			s.commit(ctx, group)
+		}
+	}
+}
+
+func (s *Store) gather(first *request) []*request {
+	group := []*request{first}
+	for len(group) < maxGroup {
+		select {
+		case r := <-s.queue:
+			group = append(group, r)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit runs a group in one transaction; when Postgres refuses it, one command
+// at a time, so that a bad one fails alone.
+func (s *Store) commit(ctx context.Context, group []*request) {
+	live := group[:0]
+	for _, r := range group {
+		if r.ctx.Err() == nil {
+			live = append(live, r)
+		}
+	}
+	if len(live) == 0 {
+		return
+	}
+	start := time.Now()
+	err := s.transact(ctx, live)
+	s.metrics.latency.Observe(time.Since(start).Seconds())
+	s.metrics.group.Observe(float64(len(live)))
+	if err == nil {
+		return
+	}
+	s.metrics.failed.Inc()
+	var pg *pgconn.PgError
+	if len(live) > 1 && errors.As(err, &pg) {
+		for _, r := range live {
+			s.commit(ctx, []*request{r})
+		}
+		return
+	}
+	s.cfg.Log.WarnContext(ctx, "append failed", "commands", len(live), "error", err)
+	for _, r := range live {
+		r.done <- outcome{err: translate(err)}
+	}
+}

@@ -1,0 +1,11 @@
+-- What the serving role may do: read everything, append to the ledger, and keep
+-- the read models. It owns nothing.
+revoke all on all tables in schema {{schema}} from {{role}};
+revoke create on schema {{schema}} from {{role}};
+grant usage on schema {{schema}} to {{role}};
+grant select on all tables in schema {{schema}} to {{role}};
+grant insert on events, idempotency_keys, daily_reports, status_history to {{role}};
+grant update on event_head to {{role}};
+grant insert, update on experiments, resources, daily_state, daily_changes to {{role}};
+grant insert, delete on segment_members to {{role}};
+grant execute on function ledger_clock() to {{role}};

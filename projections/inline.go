@@ -1,0 +1,148 @@
+package projections
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/eventstore"
+)
+
+// Inline writes the SQL read models in the transaction that appends.
+type Inline struct{}
+
+var _ eventstore.Inline = Inline{}
+
+// Queue writes what the records changed.
+func (Inline) Queue(b *pgx.Batch, c *domain.Catalog, records []eventstore.Record) error {
+	r, err := render(c, records)
+	if err != nil {
+		return err
+	}
+	r.queue(b, "")
+	return nil
+}
+
+// queue upserts the rows into the tables whose names end in suffix.
+func (r *rows) queue(b *pgx.Batch, suffix string) {
+	queueExperiments(b, suffix, r.experiments)
+	queueResources(b, suffix, r.resources)
+	queueMembers(b, suffix, r.entered, r.left)
+	queueStatuses(b, suffix, r.statuses)
+	queueDays(b, suffix, r.days)
+	queueChanges(b, suffix, r.changes)
+	queueReports(b, suffix, r.reports)
+}
+
+func queueExperiments(b *pgx.Batch, suffix string, rows []experimentRow) {
+	if len(rows) == 0 {
+		return
+	}
+	b.Queue(`insert into experiments`+suffix+` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
+		select i, k, n, s, d::json, v, p, c, u, x
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bigint[],
+			$8::timestamptz[], $9::timestamptz[], $10::bool[]) r (i, k, n, s, d, v, p, c, u, x)
+		on conflict (id) do update set name = excluded.name, status = excluded.status, doc = excluded.doc,
+			version = excluded.version, position = excluded.position, updated_at = excluded.updated_at,
+			deleted = excluded.deleted`,
+		column(rows, func(r experimentRow) uuid.UUID { return r.ID }),
+		column(rows, func(r experimentRow) string { return r.Key }),
+		column(rows, func(r experimentRow) string { return r.Name }),
+		column(rows, func(r experimentRow) string { return r.Status }),
+		column(rows, func(r experimentRow) string { return r.Doc }),
+		column(rows, func(r experimentRow) int32 { return r.Version }),
+		column(rows, func(r experimentRow) int64 { return r.Position }),
+		column(rows, func(r experimentRow) time.Time { return r.CreatedAt }),
+		column(rows, func(r experimentRow) time.Time { return r.UpdatedAt }),
+		column(rows, func(r experimentRow) bool { return r.Deleted }))
+}
+
+func queueResources(b *pgx.Batch, suffix string, rows []resourceRow) {
+	if len(rows) == 0 {
+		return
+	}
+	b.Queue(`insert into resources`+suffix+` (kind, id, key, doc, version, position, deleted)
+		select t, i, k, d::json, v, p, x
+		from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bool[]) r (t, i, k, d, v, p, x)
+		on conflict (kind, id) do update set doc = excluded.doc, version = excluded.version,
+			position = excluded.position, deleted = excluded.deleted`,
+		column(rows, func(r resourceRow) string { return r.Kind }),
+		column(rows, func(r resourceRow) uuid.UUID { return r.ID }),
+		column(rows, func(r resourceRow) string { return r.Key }),
+		column(rows, func(r resourceRow) string { return r.Doc }),
+		column(rows, func(r resourceRow) int32 { return r.Version }),
+		column(rows, func(r resourceRow) int64 { return r.Position }),
+		column(rows, func(r resourceRow) bool { return r.Deleted }))
+}
+
+func queueMembers(b *pgx.Batch, suffix string, entered, left []memberRow) {
+	segment := func(r memberRow) uuid.UUID { return r.Segment }
+	member := func(r memberRow) string { return r.Member }
+	if len(entered) > 0 {
+		b.Queue(`insert into segment_members`+suffix+` (segment_id, member)
+			select * from unnest($1::uuid[], $2::text[]) on conflict do nothing`,
+			column(entered, segment), column(entered, member))
+	}
+	if len(left) > 0 {
+		b.Queue(`delete from segment_members`+suffix+` where (segment_id, member) in
+			(select * from unnest($1::uuid[], $2::text[]))`,
+			column(left, segment), column(left, member))
+	}
+}
+
+func queueStatuses(b *pgx.Batch, suffix string, rows []statusRow) {
+	if len(rows) == 0 {
+		return
+	}
+	b.Queue(`insert into status_history`+suffix+` (id, experiment_id, old_status, new_status, "timestamp")
+		select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])`,
+		column(rows, func(r statusRow) int64 { return r.ID }),
+		column(rows, func(r statusRow) uuid.UUID { return r.Experiment }),
+		column(rows, func(r statusRow) string { return r.Old }),
+		column(rows, func(r statusRow) string { return r.New }),
+		column(rows, func(r statusRow) time.Time { return r.At }))
+}
+
+func queueDays(b *pgx.Batch, suffix string, rows []dayRow) {
+	for _, r := range rows {
+		b.Queue(`insert into daily_state`+suffix+` (date, active, inactive, changed_experiments, total_changes,
+				from_position, to_position, hash)
+			values ($1::text::date, $2, $3, $4, $5, $6, $7, $8)
+			on conflict (date) do update set active = excluded.active, inactive = excluded.inactive,
+				changed_experiments = excluded.changed_experiments, total_changes = excluded.total_changes,
+				from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`,
+			r.Date, r.Active, r.Inactive, r.Changed, r.Total, r.From, r.To, r.Hash)
+	}
+}
+
+func queueChanges(b *pgx.Batch, suffix string, rows []changeRow) {
+	if len(rows) == 0 {
+		return
+	}
+	b.Queue(`insert into daily_changes`+suffix+` (date, experiment_id, key, name, changes)
+		select d::date, e, k, n, c from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[]) r (d, e, k, n, c)
+		on conflict (date, experiment_id) do update set name = excluded.name, changes = excluded.changes`,
+		column(rows, func(r changeRow) string { return r.Date }),
+		column(rows, func(r changeRow) uuid.UUID { return r.Experiment }),
+		column(rows, func(r changeRow) string { return r.Key }),
+		column(rows, func(r changeRow) string { return r.Name }),
+		column(rows, func(r changeRow) int32 { return r.Changes }))
+}
+
+func queueReports(b *pgx.Batch, suffix string, rows []reportRow) {
+	for _, r := range rows {
+		b.Queue(`insert into daily_reports`+suffix+` (date, report, position) values ($1::text::date, $2::text::json, $3)`,
+			r.Date, r.Report, r.Position)
+	}
+}
+
+// column takes one column out of rows.
+func column[R, V any](rows []R, value func(R) V) []V {
+	values := make([]V, len(rows))
+	for i := range rows {
+		values[i] = value(rows[i])
+	}
+	return values
+}
