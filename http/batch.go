@@ -2,7 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/domain"
@@ -59,9 +62,42 @@ func (a *api) batch(ctx context.Context, in *input) (answer, error) {
 	}
 	got, err := a.commands.Batch(ctx, in.call, body.Commands)
 	if err != nil {
-		return answer{}, err
+		return answer{}, inBatch(err, body.Commands)
 	}
 	done, err := encoded(got)
 	done.position, done.positioned, done.replayed = got.Position, true, got.Replayed
 	return done, err
+}
+
+// batchFault is what made a batch fail, and where.
+type batchFault struct {
+	err    error
+	fields []fieldProblem
+}
+
+func (f *batchFault) Error() string { return f.err.Error() }
+func (f *batchFault) Unwrap() error { return f.err }
+
+// inBatch says in which command the fields are: those of the command itself, or
+// those of the body in it.
+func inBatch(err error, all []commands.BatchCommand) error {
+	var batch *commands.BatchError
+	if !errors.As(err, &batch) || batch.Index >= len(all) {
+		return err
+	}
+	at := "commands[" + strconv.Itoa(batch.Index) + "]"
+	fields := slices.Clone(fieldsOf(batch.Err))
+	if len(fields) == 0 {
+		fields = []fieldProblem{{at, batch.Err.Error()}}
+		return &batchFault{err, fields}
+	}
+	command := all[batch.Index]
+	for i, f := range fields {
+		if f.Field == "op" || f.Field == "body" || f.Field == "id" && (command.Op != "create" || command.ID != "") {
+			fields[i].Field = at + "." + f.Field
+		} else {
+			fields[i].Field = at + ".body." + f.Field
+		}
+	}
+	return &batchFault{err, fields}
 }

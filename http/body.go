@@ -96,25 +96,17 @@ func tooLarge(limit int64) error {
 	}
 }
 
-// checkSyntax refuses what is not one JSON text in UTF-8. Duplicate names are
-// left to the domain, which says where they are.
+// checkSyntax refuses what is not one JSON text in UTF-8: the domain says where
+// and why. What is JSON, but not what the route reads, is found later.
 func checkSyntax(data []byte) error {
 	if jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return nil
 	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return malformed("body", "must be a JSON text, is empty")
+	var invalid *domain.InvalidError
+	if errors.As(domain.Decode(data, new(jsontext.Value)), &invalid) {
+		return malformed(invalid.Field, invalid.Problem)
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
-	_, err := d.ReadValue()
-	if err == nil {
-		return malformed("body", "must be one JSON text, has more after it")
-	}
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) && syntactic.Err != nil {
-		return malformed("body", fmt.Sprintf("must be JSON: %v at byte %d", syntactic.Err, syntactic.ByteOffset))
-	}
-	return malformed("body", "must be JSON, and ends too early")
+	return malformed("body", "must be JSON")
 }
 
 // takeReason removes the reason from the body of a creation, whose other members
@@ -131,12 +123,15 @@ func takeReason(data []byte) (rest []byte, reason *string, err error) {
 	if !ok {
 		return data, nil, nil
 	}
-	if value.Kind() != '"' {
+	switch value.Kind() {
+	case 'n':
+	case '"':
+		reason = new(string)
+		if err := domain.Decode(value, reason); err != nil {
+			return nil, nil, err
+		}
+	default:
 		return nil, nil, domain.Invalid("reason", "must be a string")
-	}
-	reason = new(string)
-	if err := domain.Decode(value, reason); err != nil {
-		return nil, nil, err
 	}
 	delete(members, "reason")
 	rest, err = domain.Encode(members)

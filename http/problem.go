@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/domain"
 )
 
@@ -83,20 +82,9 @@ func explain(err error) problem {
 		Status: status,
 		Detail: err.Error(),
 	}
-	var own *fault
-	var invalid *domain.InvalidError
-	switch {
-	case errors.As(err, &own):
-		if own.field != "" {
-			p.Errors = []fieldProblem{{Field: own.field, Problem: own.detail}}
-		}
-	case errors.As(err, &invalid):
-		field := invalid.Field
-		if prefix := batchPrefix(err); prefix != "" {
-			field = prefix + field
-		}
-		p.Errors = []fieldProblem{{Field: field, Problem: invalid.Problem}}
-		p.Detail = field + ": " + invalid.Problem
+	p.Errors = fieldsOf(err)
+	if status == http.StatusUnprocessableEntity && len(p.Errors) > 0 {
+		p.Detail = p.Errors[0].Field + ": " + p.Errors[0].Problem
 	}
 	switch status {
 	case http.StatusInternalServerError:
@@ -107,13 +95,32 @@ func explain(err error) problem {
 	return p
 }
 
-// batchPrefix names the command of a batch that an error is about.
-func batchPrefix(err error) string {
-	var batch *commands.BatchError
-	if !errors.As(err, &batch) {
-		return ""
+// fieldsOf lists the fields that an error is about.
+func fieldsOf(err error) []fieldProblem {
+	var (
+		own     *fault
+		batch   *batchFault
+		invalid *domain.InvalidError
+		several domain.InvalidErrors
+	)
+	switch {
+	case errors.As(err, &own):
+		if own.field == "" {
+			return nil
+		}
+		return []fieldProblem{{own.field, own.detail}}
+	case errors.As(err, &batch):
+		return batch.fields
+	case errors.As(err, &several):
+		fields := make([]fieldProblem, len(several))
+		for i, f := range several {
+			fields[i] = fieldProblem{f.Field, f.Problem}
+		}
+		return fields
+	case errors.As(err, &invalid):
+		return []fieldProblem{{invalid.Field, invalid.Problem}}
 	}
-	return "commands[" + strconv.Itoa(batch.Index) + "]."
+	return nil
 }
 
 // fail answers with the problem that err is. It must be called before anything
