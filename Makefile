@@ -1,0 +1,53 @@
+# Needs Go alone: what else tests use is installed or fetched where that is
+# allowed, else they bring their own.
+
+FUZZTIME ?= 5s
+TESTENV = go run ./internal/testenv --
+TOOL = go tool -modfile=tools/go.mod
+
+.PHONY: test check build lint arch race fuzz-smoke bench-smoke soak bench vuln fmt
+
+# Every test.
+test:
+	tools/test.sh
+
+# All that a change must pass.
+check: build lint arch race fuzz-smoke bench-smoke
+
+build:
+	go build ./...
+
+lint:
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	@unformatted=$$($(TOOL) gofumpt -l .) && if [ -n "$$unformatted" ]; then \
+		echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+
+# Who may import whom, and other rules of the house.
+arch:
+	go test .
+
+race:
+	tools/packages.sh checks
+	$(TESTENV) go test -race ./...
+
+fuzz-smoke:
+	tools/fuzz.sh $(FUZZTIME)
+
+# Each benchmark once: that they run, not how fast.
+bench-smoke:
+	$(TESTENV) go test -short -run '^$$' -bench . -benchtime 1x ./...
+
+# The long forms of the tests with faults.
+soak:
+	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... -run Soak -timeout 60m -v
+
+bench:
+	go test -run '^$$' -bench . -timeout 60m ./bench
+
+# Known vulnerabilities that the code calls; needs the network.
+vuln:
+	$(TOOL) govulncheck ./...
+
+fmt:
+	$(TOOL) gofumpt -w .
