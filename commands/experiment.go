@@ -80,13 +80,11 @@ func (s *Service) RevertExperiment(ctx context.Context, call Call, ref string, v
 	if version < 1 {
 		return Answer{}, domain.Invalid("version", "must be 1 or more")
 	}
-	now, err := s.experiment(ctx, ref)
+	now, then, err := s.experimentAt(ctx, ref, version)
 	if err != nil {
-		return Answer{}, err
-	}
-	then, err := s.experimentAt(ctx, now, version)
-	if err != nil {
-		return Answer{}, err
+		// Not returned at once: a retry is answered as the first call was, though
+		// the experiment may be gone since.
+		return s.run(ctx, call, func(*eventstore.Tx) (Answer, error) { return Answer{}, err })
 	}
 	return s.run(ctx, call, onExperiment(call, now.ID.String(), func(tx *eventstore.Tx, e *domain.Experiment) ([]domain.Change, error) {
 		return tx.Catalog.RevertExperiment(e, then, version, phase)
@@ -102,25 +100,28 @@ func (s *Service) experiment(ctx context.Context, ref string) (e *domain.Experim
 	return e, err
 }
 
-// experimentAt reads an experiment as one of its versions held it: the past
-// never changes, so reading it needs no lock.
-func (s *Service) experimentAt(ctx context.Context, e *domain.Experiment, version int) (*domain.Experiment, error) {
-	if version > e.Version {
-		return nil, domain.Invalid("version", "must be at most %d, the version that the experiment has", e.Version)
+// experimentAt reads an experiment as it stands and as one of its versions held
+// it: the past never changes, so reading it needs no lock.
+func (s *Service) experimentAt(ctx context.Context, ref string, version int) (now, then *domain.Experiment, err error) {
+	if now, err = s.experiment(ctx, ref); err != nil {
+		return nil, nil, err
 	}
-	records, err := s.store.ReadStream(ctx, domain.StreamOf(domain.KindExperiment, e.ID), 0, version)
+	if version > now.Version {
+		return nil, nil, domain.Invalid("version", "must be at most %d, the version that the experiment has", now.Version)
+	}
+	records, err := s.store.ReadStream(ctx, domain.StreamOf(domain.KindExperiment, now.ID), 0, version)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	past := domain.NewCatalog(e.CreatedAt)
+	past := domain.NewCatalog(now.CreatedAt)
 	for i := range records {
 		past.Apply(records[i].Stamp(), records[i].Stream, records[i].Event)
 	}
-	then, ok := past.Experiments.ByID(e.ID)
+	then, ok := past.Experiments.ByID(now.ID)
 	if !ok {
-		return nil, domain.ErrNotFound
+		return nil, nil, domain.ErrNotFound
 	}
-	return then, nil
+	return now, then, nil
 }
 
 // onExperiment is a command on one experiment that exists.

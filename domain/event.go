@@ -54,13 +54,13 @@ type Change struct {
 
 // Created says that an entity came to be, as it was then.
 type Created[T Entity] struct {
-	After T `json:",inline"`
+	After T `json:",embed"`
 }
 
 // Changed says that an entity's settings changed, and holds all of it after the
 // change. RevertedTo is the version that a revert restored, else 0.
 type Changed[T Entity] struct {
-	After      T   `json:",inline"`
+	After      T   `json:",embed"`
 	RevertedTo int `json:"reverted_to,omitzero"`
 }
 
@@ -82,7 +82,7 @@ type MembersChanged struct {
 
 // DayClosed says that a UTC day is final, and holds its report.
 type DayClosed struct {
-	Report DailyReport `json:",inline"`
+	Report DailyReport `json:",embed"`
 }
 
 func (Created[T]) Type() string     { return kindOf[T]() + ".created" }

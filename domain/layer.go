@@ -35,7 +35,7 @@ type Layer struct {
 // Occupied is a part of a layer and the experiment that holds it.
 type Occupied struct {
 	Experiment string `json:"experiment"`
-	Range      `json:",inline"`
+	Range      `json:",embed"`
 }
 
 func (l *Layer) title() string   { return l.Name }

@@ -43,7 +43,16 @@ func ReadHead(ctx context.Context, q Querier) (Head, error) {
 
 // ReadAll reads up to limit records after a position, in order.
 func (s *Store) ReadAll(ctx context.Context, after int64, limit int) ([]Record, error) {
-	return s.read(ctx, `select `+columns+` from events where position > $1 order by position limit $2`, after, limit)
+	records, err := readAll(ctx, s.pool, after, limit)
+	return records, translateRead(err)
+}
+
+func readAll(ctx context.Context, q Querier, after int64, limit int) ([]Record, error) {
+	rows, err := q.Query(ctx, `select `+columns+` from events where position > $1 order by position limit $2`, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows)
 }
 
 // ReadStream reads up to limit records of one stream after a version, in order.
@@ -58,14 +67,18 @@ func (s *Store) StreamAt(ctx context.Context, stream domain.Stream, position int
 		string(stream), position)
 }
 
-// PositionAt is the last position recorded at t or before, 0 for none.
+// PositionAt is the last position recorded at t or before, 0 for none. Time never
+// falls as position grows, so it halves the ledger until it has found it.
 func (s *Store) PositionAt(ctx context.Context, t time.Time) (int64, error) {
 	var position int64
-	err := s.pool.QueryRow(ctx,
-		`select position from events where recorded_at <= $1 order by recorded_at desc, position desc limit 1`, t).Scan(&position)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
-	}
+	err := s.pool.QueryRow(ctx, `with recursive halve (low, high) as (
+			select 0::bigint, position from event_head
+			union all
+			select case when e.recorded_at <= $1 then e.position else low end,
+				case when e.recorded_at <= $1 then high else e.position - 1 end
+			from halve, lateral (select position, recorded_at from events where position = (low + high + 1) / 2) e
+			where low < high
+		) select max(low) from halve`, t).Scan(&position)
 	return position, translate(err)
 }
 
@@ -90,11 +103,16 @@ func (s *Store) read(ctx context.Context, sql string, args ...any) ([]Record, er
 		return nil, translate(err)
 	}
 	records, err := collect(rows)
+	return records, translateRead(err)
+}
+
+// translateRead leaves a PoisonError as it is: waiting does not cure it.
+func translateRead(err error) error {
 	var poison *PoisonError
 	if errors.As(err, &poison) {
-		return records, err
+		return err
 	}
-	return records, translate(err)
+	return translate(err)
 }
 
 // PoisonError is a record that cannot be decoded. What reads it must stop, not

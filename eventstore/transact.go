@@ -17,6 +17,9 @@ import (
 // transactTimeout bounds one append transaction.
 const transactTimeout = 10 * time.Second
 
+// tailPage is how many records of other processes are read at once.
+const tailPage = 2_000
+
 // errBehind says that the catalog and the ledger's head disagree: history was
 // rewritten, by a restore or a fail-over.
 var errBehind = errors.New("the catalog is not the ledger's")
@@ -95,15 +98,12 @@ func (g *group) rollback(ctx context.Context) {
 // lock begins the transaction, takes the append lock and brings the catalog to
 // the ledger's head.
 func (g *group) lock(ctx context.Context) error {
-	after := int64(0)
-	if g.store.catalog != nil {
-		after = g.store.catalog.Position()
-	}
+	var head Head
 	b := &pgx.Batch{}
 	b.Queue("begin")
-	b.Queue("select one from event_head for update")
-	var head Head
-	b.Queue("select position, recorded_at, hash, greatest(recorded_at, ledger_clock()), began_at from event_head").
+	// A clock read before the wait for the lock does no harm: time never falls
+	// below the head's, which is read after the wait.
+	b.Queue("select position, recorded_at, hash, greatest(recorded_at, ledger_clock()), began_at from event_head for update").
 		QueryRow(func(row pgx.Row) error {
 			var hash []byte
 			err := row.Scan(&head.Position, &head.RecordedAt, &hash, &head.Now, &head.BeganAt)
@@ -111,28 +111,30 @@ func (g *group) lock(ctx context.Context) error {
 			return err
 		})
 	g.queueAnswers(b)
-	var tail []Record
-	if g.store.catalog != nil {
-		b.Queue("select "+columns+" from events where position > $1 order by position", after).
-			Query(func(rows pgx.Rows) (err error) {
-				tail, err = collect(rows)
-				return err
-			})
-	}
 	if err := g.conn.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
 	g.now = head.Now.UTC()
-	return g.catchUp(ctx, head, tail)
+	return g.catchUp(ctx, head)
 }
 
-// catchUp brings the catalog to the head, from the tail or from the read models.
-func (g *group) catchUp(ctx context.Context, head Head, tail []Record) error {
+// catchUp brings the catalog to the head, by what other processes appended or,
+// failing that, from the read models.
+func (g *group) catchUp(ctx context.Context, head Head) error {
 	s := g.store
-	if s.catalog != nil {
-		for _, r := range tail {
-			s.catalog.Apply(r.Stamp(), r.Stream, r.Event)
+	for s.catalog != nil && s.catalog.Position() < head.Position {
+		tail, err := readAll(ctx, g.conn, s.catalog.Position(), tailPage)
+		if err != nil {
+			return err
 		}
+		if len(tail) == 0 {
+			break
+		}
+		for i := range tail {
+			s.catalog.Apply(tail[i].Stamp(), tail[i].Stream, tail[i].Event)
+		}
+	}
+	if s.catalog != nil {
 		if s.catalog.Position() == head.Position && s.catalog.Hash() == head.Hash {
 			return nil
 		}
@@ -160,8 +162,9 @@ func (g *group) queueAnswers(b *pgx.Batch) {
 	if len(keys) == 0 {
 		return
 	}
-	b.Queue(`select actor, key, request_hash, answer, position from idempotency_keys
-		where (actor, key) in (select * from unnest($1::text[], $2::text[]))`, actors, keys).
+	b.Queue(`select actor, key, request_hash, answer, position
+		from unnest($1::text[], $2::text[]) asked (a, k)
+		join lateral (select * from idempotency_keys where actor = a and key = k) found on true`, actors, keys).
 		Query(func(rows pgx.Rows) error {
 			defer rows.Close()
 			for rows.Next() {

@@ -93,7 +93,9 @@ func inBatch(err error, all []commands.BatchCommand) error {
 	}
 	command := all[batch.Index]
 	for i, f := range fields {
-		if f.Field == "op" || f.Field == "body" || f.Field == "id" && (command.Op != "create" || command.ID != "") {
+		if f.Field == "If-Match" {
+			fields[i].Field = at + ".if_match"
+		} else if f.Field == "op" || f.Field == "body" || f.Field == "id" && (command.Op != "create" || command.ID != "") {
 			fields[i].Field = at + "." + f.Field
 		} else {
 			fields[i].Field = at + ".body." + f.Field

@@ -42,7 +42,7 @@ func eventSchemas() fields {
 			"actor":      text("The name of the key that was used.", domain.MaxName), "key_id": text("", 36),
 			"reason": text("", domain.MaxReason), "request_id": text("", maxRequestID), "correlation_id": text("", maxRequestID),
 			"at": format("By the ledger's clock; never falls.", "date-time"),
-		}), "key_id", "reason", "request_id", "correlation_id", "data_hash", "command_id"),
+		})),
 	}
 }
 

@@ -90,18 +90,21 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.router.ServeHTTP(x, req)
 }
 
-// recovered answers for a handler that panicked, if nothing was answered yet.
+// recovered answers for a handler that panicked, or drops the connection if it
+// had begun to answer.
 func (a *api) recovered(x *exchange, req *http.Request, cause any) {
 	if cause == nil {
 		return
-	}
-	if cause == http.ErrAbortHandler {
-		panic(cause) // net/http's own way to drop a connection
 	}
 	a.log.LogAttrs(req.Context(), slog.LevelError, "handler panicked",
 		slog.Any("panic", cause), slog.String("stack", string(debug.Stack())), slog.String("request_id", x.requestID))
 	if x.status == 0 {
 		a.fail(x, req, fmt.Errorf("panic: %v", cause))
+		return
+	}
+	// Half an answer must not look like a whole one.
+	if conn, _, err := http.NewResponseController(x).Hijack(); err == nil {
+		_ = conn.Close() // it is given up either way
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/assaylabs/assay/queries"
 )
 
 const operationsTag = "Operations"
@@ -19,9 +21,9 @@ func openRoutes(metrics http.Handler) []route {
 		get("/healthz", "healthz", "Is the process alive?", "", success{
 			status: http.StatusOK, schema: "Alive", example: `{"status":"ok","version":"1.0.0"}`,
 		}, (*api).alive),
-		get("/readyz", "readyz", "Can it do its job?", "Names the state of each thing it depends on. 503 when it cannot, and while it stops.", success{
+		get("/readyz", "readyz", "Can it do its job?", "Names the state of each thing it depends on; degraded still serves what needs no more than what is up. 503 until it has read the ledger, and while it stops.", success{
 			status: http.StatusOK, schema: "Health",
-			example: `{"status":"ok","dependencies":{"postgres":{"state":"up","position":42},"redis":{"state":"up","position":42,"lag":0}}}`,
+			example: `{"status":"ready","dependencies":{"memory":{"state":"up","position":42,"lag":0},"postgres":{"state":"up","position":42,"lag":0},"redis":{"state":"up","position":42,"lag":0}}}`,
 		}, (*api).ready),
 		get("/metrics", "metrics", "Prometheus metrics", "", success{
 			status: http.StatusOK, schema: "Text", types: []string{textType},
@@ -39,15 +41,15 @@ func healthSchemas() fields {
 	return fields{
 		"Alive": complete("", fields{"status": oneOf("", "ok"), "version": text("The program's.", 100)}),
 		"Health": complete("", fields{
-			"status":       oneOf("", "ok", "degraded", "unavailable"),
+			"status":       oneOf("", queries.Ready, queries.Degraded, queries.Starting),
 			"dependencies": open("By name.", ref("Dependency")),
 		}),
-		"Dependency": object("", fields{
-			"state":    text("Such as up or down.", 40),
-			"detail":   text("", 1000),
+		"Dependency": complete("", fields{
+			"state":    oneOf("", queries.Up, queries.Down, queries.Loading, queries.Stopped),
+			"detail":   text("", 10_000),
 			"position": count("The ledger's position that it holds.", 0),
 			"lag":      count("How many records it is behind.", 0),
-		}, "state"),
+		}, "detail"),
 		"Text":      {Type: huma.TypeString},
 		"AnyObject": open("", true),
 	}
@@ -63,7 +65,7 @@ func (a *api) alive(w http.ResponseWriter, r *http.Request) {
 func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	health := a.queries.Health(r.Context())
 	status := http.StatusOK
-	if health.Status == "unavailable" {
+	if health.Status == queries.Starting {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
 	}

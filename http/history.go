@@ -32,10 +32,11 @@ func historySchemas() fields {
 		"HistoryEntry": complete("One record of an experiment.", fields{
 			"position": count("", 1), "version": count("", 1), "type": text("", 100),
 			"at": format("", "date-time"), "actor": text("", domain.MaxName), "reason": text("", domain.MaxReason),
+			"key_id": text("Absent for the root token.", 36), "request_id": text("", maxRequestID),
 			"old_status": oneOf("", "active", "inactive"), "new_status": oneOf("", "active", "inactive"),
 			"changes": list("What differs from the version before.", ref("FieldChange")),
 			"hash":    pattern("", `^[0-9a-f]{64}$`),
-		}, "old_status", "new_status", "reason"),
+		}, "old_status", "new_status", "key_id", "request_id"),
 		"FieldChange": complete("", fields{
 			"path": text("", 1000), "old": anything(""), "new": anything(""),
 		}, "old", "new"),

@@ -14,7 +14,6 @@ import (
 
 	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/domain"
-	"github.com/assaylabs/assay/eventstore"
 )
 
 const (
@@ -124,11 +123,9 @@ func (in *input) readMeta(r *route, x *exchange, h http.Header) error {
 		return err
 	}
 	in.hasReason = given
-	in.call = commands.Call{IfMatch: version, Meta: eventstore.Meta{
-		Actor: x.actor, KeyID: x.keyID, Reason: reason,
-		RequestID: x.requestID, CorrelationID: x.correlationID,
-		IdempotencyKey: key,
-	}}
+	in.call.IfMatch, in.call.Reason, in.call.IdempotencyKey = version, reason, key
+	in.call.Actor, in.call.KeyID = x.actor, x.keyID
+	in.call.RequestID, in.call.CorrelationID = x.requestID, x.correlationID
 	return nil
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -102,6 +103,7 @@ func fieldsOf(err error) []fieldProblem {
 		batch   *batchFault
 		invalid *domain.InvalidError
 		several domain.InvalidErrors
+		version *domain.VersionError
 	)
 	switch {
 	case errors.As(err, &own):
@@ -119,6 +121,8 @@ func fieldsOf(err error) []fieldProblem {
 		return fields
 	case errors.As(err, &invalid):
 		return []fieldProblem{{invalid.Field, invalid.Problem}}
+	case errors.As(err, &version):
+		return []fieldProblem{{"If-Match", fmt.Sprintf("must be the version that it has, %d", version.Have)}}
 	}
 	return nil
 }

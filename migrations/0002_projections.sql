@@ -14,9 +14,10 @@ create table experiments (
     created_at timestamptz not null,
     updated_at timestamptz not null,
     deleted    boolean     not null
-);
+-- Room in each page, no index on what changes, and documents kept in the row:
+-- an update then touches one page and no index.
+) with (fillfactor = 40, toast_tuple_target = 8160);
 create unique index experiments_key on experiments (key) where not deleted;
-create index experiments_position on experiments (position);
 
 -- Layers, segments, holdouts, metric definitions and API keys.
 create table resources (
@@ -39,14 +40,15 @@ create table segment_members (
 
 create table status_history (
     -- the position of the record that made the transition
-    id            bigint      primary key,
+    id            bigint      not null,
     experiment_id uuid        not null,
     old_status    text        not null,
     new_status    text        not null,
-    "timestamp"   timestamptz not null
+    "timestamp"   timestamptz not null,
+    primary key (experiment_id, id)
 );
-create index status_history_experiment on status_history (experiment_id, id);
-create index status_history_timestamp on status_history ("timestamp");
+-- Rows come in order of time, which is what this kind of index is for.
+create index status_history_timestamp on status_history using brin ("timestamp") with (pages_per_range = 16, autosummarize);
 
 -- One row for each UTC day with records: the state at its end so far.
 create table daily_state (
@@ -58,7 +60,7 @@ create table daily_state (
     from_position       bigint  not null,
     to_position         bigint  not null,
     hash                bytea   not null
-);
+) with (fillfactor = 50);
 
 create table daily_changes (
     date          date    not null,
@@ -67,7 +69,7 @@ create table daily_changes (
     name          text    not null,
     changes       integer not null check (changes > 0),
     primary key (date, experiment_id)
-);
+) with (fillfactor = 70);
 
 -- Final reports, as day.closed recorded them.
 create table daily_reports (

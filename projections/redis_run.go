@@ -1,0 +1,331 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+)
+
+// errBusy says that another replica is moving the hash.
+var errBusy = errors.New("another replica is at it")
+
+// Run keeps Redis in step until ctx ends: it moves what changed at once, and
+// every other second verifies the content and replaces it when it is unfit.
+func (r *Redis) Run(ctx context.Context) error {
+	var failures int
+	var next, waiting time.Time
+	for ctx.Err() == nil {
+		changed := r.follower.Changed()
+		now := time.Now()
+		if !now.Before(next) {
+			r.last, next = nil, now.Add(spread(redisCheck))
+		}
+		patient := waiting.IsZero() || now.Sub(waiting) < lockPatience
+		err := r.step(ctx, patient)
+		if ctx.Err() != nil {
+			break
+		}
+		pause, nudge := time.Until(next), r.nudge
+		switch {
+		case errors.Is(err, errBusy):
+			if waiting.IsZero() {
+				waiting = now
+			}
+			pause, changed = spread(lockRetry), nil
+			if r.last == nil {
+				pause = spread(healRetry)
+			}
+		case err != nil:
+			failures++
+			r.failed(ctx, err)
+			next = time.Time{}
+			pause, changed, nudge = backoff(failures), nil, nil
+		}
+		if !errors.Is(err, errBusy) {
+			waiting = time.Time{}
+		}
+		if err == nil {
+			failures = 0
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-nudge:
+			next = time.Time{}
+		case <-time.After(pause):
+		}
+	}
+	return ctx.Err()
+}
+
+// backoff is the pause after so many failures in a row.
+func backoff(failures int) time.Duration {
+	return spread(min(redisRetry, 100*time.Millisecond<<min(failures-1, 4)))
+}
+
+// step brings Redis to the present view, whatever it holds.
+func (r *Redis) step(ctx context.Context, patient bool) error {
+	ctx, cancel := context.WithTimeout(ctx, redisStep)
+	defer cancel()
+	view := r.follower.View()
+	at, err := r.heard(ctx)
+	if err != nil {
+		return err
+	}
+	// Nothing was written and nobody disturbed when there is nothing to do.
+	verdict := r.judge(ctx, at, view)
+	if verdict != mustMove && verdict != mustReplace {
+		r.settled(ctx, at, verdict)
+		return nil
+	}
+	release, err := r.lock(ctx, patient)
+	if err != nil {
+		if at.fault == nil {
+			at.docs, r.last = nil, &at
+		}
+		return err
+	}
+	defer release()
+	for range 5 {
+		switch verdict {
+		case mustMove:
+			at, err = r.move(ctx, at, view)
+		case mustReplace:
+			at, err = r.replace(ctx, at, view)
+		default:
+			r.settled(ctx, at, verdict)
+			return nil
+		}
+		r.last = nil
+		if err != nil {
+			return err
+		}
+		verdict = r.judge(ctx, at, view)
+	}
+	return errBusy
+}
+
+// heard is what Redis holds, from memory where that is enough.
+func (r *Redis) heard(ctx context.Context) (found, error) {
+	if r.last != nil {
+		return *r.last, nil
+	}
+	return r.read(ctx)
+}
+
+// verdict is what has to be done with what Redis holds.
+type verdict int
+
+const (
+	// inStep: nothing, it is the view's.
+	inStep verdict = iota
+	// isAhead: nothing, it is newer than the view, or may be.
+	isAhead
+	// noView: nothing, there is no view yet.
+	noView
+	// mustMove: it is older, and of the same history.
+	mustMove
+	// mustReplace: it is unfit.
+	mustReplace
+)
+
+// judge compares what Redis holds with the view, and with the ledger.
+func (r *Redis) judge(ctx context.Context, at found, view *View) verdict {
+	own := view.mark()
+	switch {
+	case !view.Loaded:
+		return noView
+	case at.fault == nil && at.mark == own:
+		return inStep
+	case at.mark.position == own.position, at.fault != nil && at.mark.position < own.position:
+		return mustReplace
+	}
+	hash, ok, err := r.follower.hashAt(ctx, at.mark.position)
+	older := at.mark.position < own.position
+	switch {
+	case err != nil && older:
+		return mustReplace // the view is newer and true, whatever the other is
+	case err != nil:
+		return isAhead // nothing newer is overwritten on a guess
+	case !ok || hash != at.mark.hash:
+		return mustReplace
+	case older:
+		return mustMove
+	}
+	return isAhead
+}
+
+// lock takes the lock that lets one replica at a time move the hash. Without
+// Postgres, or when not patient, it does without: the scripts compare anyway.
+func (r *Redis) lock(ctx context.Context, patient bool) (release func(), err error) {
+	free := func() {}
+	if r.pool == nil || !patient {
+		return free, nil
+	}
+	asking, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	conn, err := r.pool.Acquire(asking)
+	if err != nil {
+		return free, nil
+	}
+	end := func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if _, err := conn.Exec(ending, "rollback"); err != nil {
+			_ = conn.Conn().Close(ending)
+		}
+		conn.Release()
+	}
+	var alone bool
+	b := &pgx.Batch{}
+	b.Queue("begin read only")
+	b.Queue("select pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))", r.keys.hash).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&alone) })
+	err = conn.SendBatch(asking, b).Close()
+	switch {
+	case err != nil:
+		end()
+		return free, nil
+	case !alone:
+		end()
+		return nil, errBusy
+	}
+	return end, nil
+}
+
+const (
+	// maxPush bounds what one script call sets; more goes through replace.
+	maxPush      = 1_000
+	maxPushBytes = 4 << 20
+	// replaceChunk is how many fields are written at once.
+	replaceChunk = 200
+	// prepared is how long a hash that nobody swapped in stays.
+	prepared = time.Minute
+)
+
+// move sends what changed since the position that Redis has.
+func (r *Redis) move(ctx context.Context, at found, view *View) (found, error) {
+	var fields, gone []any
+	size := 0
+	for _, d := range view.Docs {
+		if d.Experiment.Position > at.mark.position {
+			fields = append(fields, d.Experiment.ID.String(), d.JSON)
+			size += len(d.JSON)
+		}
+	}
+	for id, position := range view.Tombstones {
+		if position > at.mark.position {
+			gone = append(gone, id.String())
+		}
+	}
+	if len(fields)/2+len(gone) > maxPush || size > maxPushBytes {
+		return r.exchange(ctx, at, view)
+	}
+	args := []any{at.position, at.digest, view.Position, view.mark().String(), r.keys.channel, len(fields) / 2}
+	args = append(append(args, fields...), gone...)
+	return reply(r.push.Run(ctx, r.client, []string{r.keys.hash, r.keys.position, r.keys.digest}, args...))
+}
+
+// replace puts the whole view in the place of unfit content.
+func (r *Redis) replace(ctx context.Context, at found, view *View) (found, error) {
+	now, err := r.exchange(ctx, at, view)
+	if err == nil && now.mark == view.mark() {
+		r.healed(ctx, at, view)
+	}
+	return now, err
+}
+
+// exchange writes the whole view beside the hash and swaps it in.
+func (r *Redis) exchange(ctx context.Context, at found, view *View) (now found, err error) {
+	next := r.keys.next + uuid.NewString()
+	defer func() {
+		if err != nil {
+			cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = r.client.Unlink(cleaning, next).Err()
+		}
+	}()
+	for start := 0; start < len(view.Docs); start += replaceChunk {
+		chunk := view.Docs[start:min(start+replaceChunk, len(view.Docs))]
+		fields := make([]any, 0, 2*len(chunk))
+		for _, d := range chunk {
+			fields = append(fields, d.Experiment.ID.String(), d.JSON)
+		}
+		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.HSet(ctx, next, fields...)
+			p.Expire(ctx, next, prepared)
+			return nil
+		})
+		if err != nil {
+			return found{}, fmt.Errorf("write to redis: %w", err)
+		}
+	}
+	return reply(r.swap.Run(ctx, r.client, []string{r.keys.hash, r.keys.position, r.keys.digest, next},
+		at.position, at.digest, view.Position, view.mark().String(), r.keys.channel, len(view.Docs)))
+}
+
+// reply reads a script's answer: what Redis holds now.
+func reply(cmd *redis.Cmd) (found, error) {
+	values, err := cmd.Slice()
+	if err != nil {
+		return found{}, fmt.Errorf("write to redis: %w", err)
+	}
+	if len(values) != 3 {
+		return found{}, fmt.Errorf("write to redis: the script answers %v", values)
+	}
+	position, _ := values[1].(string)
+	digest, _ := values[2].(string)
+	return believe(position, digest), nil
+}
+
+// settled notes what Redis holds when there is nothing left to do.
+func (r *Redis) settled(ctx context.Context, at found, v verdict) {
+	at.docs = nil
+	if at.fault == nil && v != noView {
+		r.last = &at
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at.fault != nil {
+		r.state.Up, r.state.Err = false, at.fault.Error()
+		return
+	}
+	if !r.state.Up {
+		r.log.InfoContext(ctx, "redis is in step", "position", at.mark.position)
+	}
+	if applied, ok := r.follower.appliedAt(r.state.Position + 1); ok && v == inStep && at.mark.position > r.state.Position {
+		r.delay.Observe(time.Since(applied).Seconds())
+	}
+	r.state.Up, r.state.Err, r.state.Position, r.started = true, "", at.mark.position, true
+	r.current = time.Now()
+}
+
+func (r *Redis) failed(ctx context.Context, err error) {
+	r.last = nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.Up || !r.started && r.state.Err != err.Error() {
+		r.log.WarnContext(ctx, "redis is not in step", "error", err)
+	}
+	r.state.Up, r.state.Err = false, err.Error()
+}
+
+// healed counts a replacement, save the first filling of an empty Redis.
+func (r *Redis) healed(ctx context.Context, was found, view *View) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if errors.Is(was.fault, ErrRedisEmpty) && !r.started {
+		return
+	}
+	r.state.Healed++
+	reason := was.fault
+	if reason == nil {
+		reason = errors.New("the content was not the ledger's")
+	}
+	r.log.WarnContext(ctx, "redis healed", "reason", reason, "was", was.position, "position", view.Position)
+}

@@ -1,0 +1,71 @@
+package queries
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/assaylabs/assay/domain"
+)
+
+// Experiment reads an experiment's document by id or key, as it stands or as it
+// stood at a moment, with its version and the position of the ledger that the
+// answer holds at. It is domain.ErrNotFound before the creation and after the
+// deletion.
+func (s *Service) Experiment(ctx context.Context, ref string, m Moment) (doc jsontext.Value, version int, position int64, err error) {
+	past, err := m.past()
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if past {
+		return s.experimentThen(ctx, ref, m)
+	}
+	return s.experimentNow(ctx, ref)
+}
+
+// experimentNow reads memory where that holds all that this process knows of,
+// else Postgres, and else memory again, which says how old it is.
+func (s *Service) experimentNow(ctx context.Context, ref string) (doc jsontext.Value, version int, position int64, err error) {
+	if !s.current() {
+		doc, version, position, err = s.experimentInPostgres(ctx, ref)
+		if err == nil || !errors.Is(err, domain.ErrUnavailable) {
+			return doc, version, position, err
+		}
+	}
+	view := s.follower.View()
+	if !view.Loaded {
+		return nil, 0, 0, err
+	}
+	found, ok := view.ByKey[ref]
+	if id, bad := uuid.Parse(ref); !ok && bad == nil {
+		found, ok = view.ByID[id]
+	}
+	if !ok {
+		return nil, 0, 0, domain.ErrNotFound
+	}
+	return found.JSON, found.Experiment.Version, view.Position, nil
+}
+
+func (s *Service) experimentInPostgres(ctx context.Context, ref string) (doc jsontext.Value, version int, position int64, err error) {
+	if s.postgres.down() {
+		return nil, 0, 0, errDown
+	}
+	err = s.postgres.read(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
+		return pool.QueryRow(ctx, `select h.position, e.doc, e.version from event_head h, lateral (
+				select doc, version from experiments where not deleted and (key = $1 or id = $2) order by key = $1 desc limit 1
+			) e`, ref, idOf(ref)).Scan(&position, (*[]byte)(&doc), &version)
+	})
+	return doc, version, position, err
+}
+
+// idOf is the id that ref is, nil where it is none.
+func idOf(ref string) *uuid.UUID {
+	id, err := uuid.Parse(ref)
+	if err != nil {
+		return nil
+	}
+	return &id
+}
