@@ -65,19 +65,33 @@ type Store struct {
 	signal chan struct{} // guarded by mu
 }
 
-// Open returns a pool for the ledger in that schema (default public), with a
-// bound on every wait. It does not connect yet.
-func Open(ctx context.Context, url, schema string, maxConns int) (*pgxpool.Pool, error) {
+// PoolConfig of Open; the zero value has defaults.
+type PoolConfig struct {
+	// Schema of the ledger, default public.
+	Schema string
+	// MaxConns bounds the connections, default 10.
+	MaxConns int
+	// Tracer is told of every query; nil for none.
+	Tracer pgx.QueryTracer
+}
+
+// Open returns a pool for the ledger, with a bound on every wait. It does not
+// connect yet.
+func Open(ctx context.Context, url string, pool PoolConfig) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		return nil, errors.New("must be a PostgreSQL URL or connection string") // pgx's error may hold the password
 	}
-	cfg.MaxConns = int32(maxConns)
+	if pool.MaxConns == 0 {
+		pool.MaxConns = 10
+	}
+	cfg.MaxConns = int32(pool.MaxConns)
 	cfg.ConnConfig.ConnectTimeout = time.Second
+	cfg.ConnConfig.Tracer = pool.Tracer
 	cfg.HealthCheckPeriod = 2 * time.Second
 	for name, value := range map[string]string{
 		"application_name":                    "assay",
-		"search_path":                         SchemaName(schema),
+		"search_path":                         SchemaName(pool.Schema),
 		"timezone":                            "UTC",
 		"lock_timeout":                        "2s",
 		"statement_timeout":                   "30s",

@@ -83,7 +83,7 @@ func (a *api) reply(w http.ResponseWriter, r *http.Request, v any, status int) {
 }
 
 func (a *api) serveSpec(w http.ResponseWriter, _ *http.Request) {
-	answer{status: http.StatusOK, media: "application/openapi+json", body: a.spec}.write(w)
+	answer{status: http.StatusOK, body: a.spec}.write(w)
 }
 
 func (a *api) serveDocs(w http.ResponseWriter, _ *http.Request) {

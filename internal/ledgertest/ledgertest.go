@@ -85,7 +85,7 @@ func (l Ledger) OwnerPool(t testing.TB) *pgxpool.Pool { return pool(t, l.Owner) 
 
 func pool(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
-	p, err := eventstore.Open(context.Background(), url, "", 20)
+	p, err := eventstore.Open(context.Background(), url, eventstore.PoolConfig{MaxConns: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
