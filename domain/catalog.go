@@ -134,7 +134,7 @@ func (k *Collection[T, P]) Find(ref string) (P, error) {
 	if id, ok := k.byKey[ref]; ok {
 		return k.byID[id], nil
 	}
-	if id, err := uuid.Parse(ref); err == nil {
+	if id, ok := parseID(ref); ok {
 		if e, ok := k.byID[id]; ok && !e.header().Deleted {
 			return e, nil
 		}
@@ -179,7 +179,20 @@ func (k *Collection[T, P]) free(h *Header) error {
 	if _, taken := k.byKey[h.Key]; taken {
 		return &ConflictError{Problem: "key is already used: " + h.Key}
 	}
+	// Entities go by id and by key: neither may be the other of another one.
+	if id, ok := parseID(h.Key); ok && k.byID[id] != nil {
+		return &ConflictError{Problem: "key is already used as an id: " + h.Key}
+	}
+	if _, taken := k.byKey[h.ID.String()]; taken {
+		return &ConflictError{Problem: "id is already used as a key: " + h.ID.String()}
+	}
 	return nil
+}
+
+// parseID reads the canonical form of an id alone; package uuid takes more.
+func parseID(s string) (uuid.UUID, bool) {
+	id, err := uuid.Parse(s)
+	return id, err == nil && len(s) == len(id.String())
 }
 
 func (k *Collection[T, P]) save(e P) {

@@ -59,9 +59,10 @@ type Settings struct {
 
 // Variation is one arm. Weight is relative to the others'.
 type Variation struct {
-	Key    string         `json:"key"`
-	Name   string         `json:"name"`
-	Value  jsontext.Value `json:"value,omitempty"`
+	Key  string `json:"key"`
+	Name string `json:"name"`
+	// Value is any JSON, null too.
+	Value  jsontext.Value `json:"value"`
 	Weight int            `json:"weight"`
 }
 
@@ -128,6 +129,7 @@ func (s *Settings) normalize() {
 		if len(v.Value) == 0 {
 			v.Value, _ = jsontext.AppendQuote(nil, v.Key)
 		}
+		_ = v.Value.Format() // it was read as JSON: it cannot be malformed
 	}
 	if len(s.Audience) == 0 {
 		s.Audience = jsontext.Value("{}")

@@ -2,9 +2,12 @@ package domain
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
@@ -12,25 +15,42 @@ import (
 // ExperimentDraft is what a creator says of a new experiment. Absent members
 // get their defaults.
 type ExperimentDraft struct {
-	ID   uuid.UUID `json:"id,omitzero"`
-	Key  string    `json:"key,omitzero"`
-	Hash HashKind  `json:"hash,omitzero"`
+	ID   uuid.UUID
+	Key  string
+	Hash HashKind
 	// Settings is the rest of the document, still to be laid over the defaults.
-	Settings []byte `json:"-"`
+	Settings []byte
 }
 
 // ParseExperimentDraft reads the body of a creation: a JSON object.
 func ParseExperimentDraft(body []byte) (ExperimentDraft, error) {
-	if len(body) > MaxConfigBytes {
-		return ExperimentDraft{}, Invalid("body", "must be at most %d bytes", MaxConfigBytes)
+	if err := checkBody(body); err != nil {
+		return ExperimentDraft{}, err
 	}
-	var draft ExperimentDraft
-	rest, err := takeMembers(body, map[string]any{"id": &draft.ID, "key": &draft.Key, "hash": &draft.Hash})
+	hash := XXH3
+	h, rest, err := takeHeader(body, map[string]any{"hash": &hash})
+	if err == nil {
+		err = checkHash(hash)
+	}
+	if err == nil && len(rest) > MaxConfigBytes {
+		err = tooLarge(len(rest))
+	}
 	if err != nil {
 		return ExperimentDraft{}, err
 	}
-	draft.Settings = rest
-	return draft, nil
+	return ExperimentDraft{ID: h.ID, Key: h.Key, Hash: hash, Settings: rest}, nil
+}
+
+// checkBody bounds what is read at all; checkSize bounds what becomes of it.
+func checkBody(body []byte) error {
+	if len(body) > 2*MaxConfigBytes {
+		return Invalid("body", "must be at most %d bytes", 2*MaxConfigBytes)
+	}
+	return nil
+}
+
+func checkHash(hash HashKind) error {
+	return oneOf("hash", string(hash), string(XXH3), string(GB2))
 }
 
 // CreateExperiment decides a creation. The draft must have an id.
@@ -45,14 +65,16 @@ func (c *Catalog) CreateExperiment(draft ExperimentDraft) ([]Change, error) {
 	if e.Hash == "" {
 		e.Hash = XXH3
 	}
-	if err := oneOf("hash", string(e.Hash), string(XXH3), string(GB2)); err != nil {
+	if err := checkHash(e.Hash); err != nil {
 		return nil, err
 	}
-	settings, err := overlay(e.Header, defaultSettings(e.Header), draft.Settings)
-	if err != nil {
+	if err := checkLayerRequest(draft.Settings); err != nil {
 		return nil, err
 	}
-	e.Settings = settings
+	var err error
+	if e.Settings, err = readSettings(e.Header, draft.Settings); err != nil {
+		return nil, err
+	}
 	if err := c.nameKey(&e); err != nil {
 		return nil, err
 	}
@@ -87,8 +109,38 @@ func freeKey(taken map[string]uuid.UUID, key string) string {
 
 func (e *Experiment) stream() Stream { return StreamOf(KindExperiment, e.ID) }
 
-// overlay merges a JSON object into settings; unknown members are refused, and
-// those that the patch removes get their defaults.
+// readSettings reads a JSON object; unknown members are refused, absent ones
+// get their defaults.
+func readSettings(h Header, doc []byte) (Settings, error) {
+	s := defaultSettings(h)
+	if err := Decode(doc, &s); err != nil {
+		return Settings{}, err
+	}
+	s.normalize()
+	return s, checkWeightsGiven(doc)
+}
+
+// checkWeightsGiven refuses a variation without a weight: 0 would silently give
+// it nobody.
+func checkWeightsGiven(doc []byte) error {
+	var said struct {
+		Variations []struct {
+			Weight *int `json:"weight"`
+		} `json:"variations"`
+	}
+	if err := json.Unmarshal(doc, &said); err != nil {
+		return err
+	}
+	for i, v := range said.Variations {
+		if v.Weight == nil {
+			return Invalid(fmt.Sprintf("variations[%d].weight", i), "must be a whole number from 0 to %d", maxWeight)
+		}
+	}
+	return nil
+}
+
+// overlay merges a JSON object into settings; members that the patch removes
+// get their defaults.
 func overlay(h Header, s Settings, patch []byte) (Settings, error) {
 	base, err := Encode(s)
 	if err != nil {
@@ -98,12 +150,7 @@ func overlay(h Header, s Settings, patch []byte) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	next := defaultSettings(h)
-	if err := Decode(merged, &next); err != nil {
-		return Settings{}, err
-	}
-	next.normalize()
-	return next, nil
+	return readSettings(h, merged)
 }
 
 // settle checks what an experiment should become, derives its split and layer
@@ -128,25 +175,32 @@ func (c *Catalog) settle(e, old *Experiment) ([]Change, error) {
 }
 
 func checkSize(e *Experiment) error {
-	doc, err := Encode(e)
+	config := payload(e)
+	doc, err := Encode(&config)
 	if err == nil && len(doc) > MaxConfigBytes {
-		return Invalid("body", "must leave a configuration of at most %d bytes, leaves %d", MaxConfigBytes, len(doc))
+		return tooLarge(len(doc))
 	}
 	return err
+}
+
+func tooLarge(size int) error {
+	return Invalid("body", "must leave a configuration of at most %d bytes, leaves %d", MaxConfigBytes, size)
 }
 
 // EditExperiment decides a JSON merge patch. A patch that changes nothing
 // yields no change.
 func (c *Catalog) EditExperiment(old *Experiment, patch []byte) ([]Change, error) {
-	if len(patch) > 2*MaxConfigBytes {
-		return nil, Invalid("body", "must be at most %d bytes", 2*MaxConfigBytes)
+	if err := checkBody(patch); err != nil {
+		return nil, err
 	}
-	var phase string
-	patch, err := takeMembers(patch, map[string]any{"phase": &phase})
+	phase, patch, err := takePhase(patch)
 	if err != nil {
 		return nil, err
 	}
 	if err := refuseMembers(patch); err != nil {
+		return nil, err
+	}
+	if err := checkLayerRequest(patch); err != nil {
 		return nil, err
 	}
 	next := *old
@@ -164,9 +218,26 @@ func (c *Catalog) EditExperiment(old *Experiment, patch []byte) ([]Change, error
 // RevertExperiment decides to restore the settings and split of an earlier
 // version; status, phase and key stay.
 func (c *Catalog) RevertExperiment(old, earlier *Experiment, version int, phase string) ([]Change, error) {
+	if phase != "" {
+		if err := checkPhase(phase); err != nil {
+			return nil, err
+		}
+	}
 	next := *old
 	next.Settings = earlier.Settings
-	return c.change(&next, old, phase, func() { next.Split = earlier.Split }, version)
+	changes, err := c.change(&next, old, phase, func() { next.Split = earlier.Split }, version)
+	return changes, inTheWay(err, version)
+}
+
+// inTheWay says that an earlier version does not fit what is there now: the
+// fault is not in what the caller sent, but for the phase.
+func inTheWay(err error, version int) error {
+	var conflict *ConflictError
+	invalid, ok := err.(*InvalidError)
+	if errors.As(err, &conflict) || ok && invalid.Field != "phase" {
+		return &ConflictError{Problem: fmt.Sprintf("version %d cannot be restored: %v", version, err)}
+	}
+	return err
 }
 
 // change decides to make old into next.
@@ -176,6 +247,9 @@ func (c *Catalog) change(next, old *Experiment, phase string, split func(), reve
 		return nil, err
 	}
 	split()
+	if sameAudience(old, next) {
+		next.Audience = old.Audience
+	}
 	if err := nextPhase(next, old, phase); err != nil {
 		return nil, err
 	}
@@ -210,11 +284,6 @@ func equalDocs(a, b *Experiment) (bool, error) {
 // nextPhase applies the rule that an experiment that has been active must say
 // whether a change that touches its analysis begins a new phase.
 func nextPhase(next, old *Experiment, phase string) error {
-	if phase != "" {
-		if err := oneOf("phase", phase, "new", "same"); err != nil {
-			return err
-		}
-	}
 	if fields := analysisFields(old, next); len(fields) > 0 && old.EverActive && phase == "" {
 		return Invalid("phase", "must be \"new\" (analysis starts afresh) or \"same\": this experiment has been active, and %s would change", fields)
 	}
@@ -222,6 +291,25 @@ func nextPhase(next, old *Experiment, phase string) error {
 		next.Phase++
 	}
 	return nil
+}
+
+func checkPhase(phase string) error { return oneOf("phase", phase, "new", "same") }
+
+// takePhase removes the phase from a patch; "" is none.
+func takePhase(patch []byte) (phase string, rest []byte, err error) {
+	var given *string
+	rest, err = takeMembers(patch, map[string]any{"phase": &given})
+	if err != nil || given == nil {
+		return "", rest, err
+	}
+	return *given, rest, checkPhase(*given)
+}
+
+// sameAudience is true of conditions that differ in the order of members or in
+// how numbers and text are written, and in nothing else.
+func sameAudience(a, b *Experiment) bool {
+	ca, cb := a.Audience.Clone(), b.Audience.Clone()
+	return ca.Canonicalize() == nil && cb.Canonicalize() == nil && bytes.Equal(ca, cb)
 }
 
 // analysisFields names the changed fields that decide who gets what.
@@ -271,6 +359,27 @@ func (c *Catalog) DeleteExperiment(e *Experiment) ([]Change, error) {
 	return append(changes, c.leaveLayer(e)...), nil
 }
 
+// takeHeader removes the id and the key that a creator may give, and whatever
+// else is asked for. Members given must be fit to be used.
+func takeHeader(object []byte, besides map[string]any) (h Header, rest []byte, err error) {
+	var id *uuid.UUID
+	var key *string
+	targets := map[string]any{"id": &id, "key": &key}
+	maps.Copy(targets, besides)
+	if rest, err = takeMembers(object, targets); err != nil {
+		return Header{}, nil, err
+	}
+	if id != nil {
+		if h.ID = *id; h.ID == uuid.Nil {
+			return Header{}, nil, Invalid("id", "must be a UUID other than the nil one")
+		}
+	}
+	if key != nil {
+		h.Key, err = *key, checkKey("key", *key)
+	}
+	return h, rest, err
+}
+
 // takeMembers removes members of a JSON object, decoding each into its target.
 func takeMembers(object []byte, targets map[string]any) ([]byte, error) {
 	var members map[string]jsontext.Value
@@ -284,6 +393,9 @@ func takeMembers(object []byte, targets map[string]any) ([]byte, error) {
 		value, ok := members[name]
 		if !ok {
 			continue
+		}
+		if value.Kind() == 'n' {
+			return nil, Invalid(name, "must not be null")
 		}
 		if err := Decode(value, target); err != nil {
 			return nil, inField(name, err)

@@ -100,3 +100,5 @@ func (l *ledger) set(t testing.TB, ref string, s Status) {
 	t.Helper()
 	must(t, l)(l.SetStatus(l.get(t, ref), s))
 }
+
+func newUUID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
@@ -194,9 +195,6 @@ func (c *Catalog) takeSlots(e *Experiment, l *Layer) ([]Range, error) {
 
 // orderSlots sorts and joins ranges, which must not overlap.
 func orderSlots(slots []Range) ([]Range, error) {
-	if len(slots) > maxRanges {
-		return nil, Invalid("layer.slots", "must be at most %d ranges", maxRanges)
-	}
 	ordered := slices.Clone(slots)
 	slices.SortFunc(ordered, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
 	joined := ordered[:0]
@@ -213,6 +211,9 @@ func orderSlots(slots []Range) ([]Range, error) {
 		default:
 			joined = append(joined, r)
 		}
+	}
+	if len(joined) > maxRanges {
+		return nil, Invalid("layer.slots", "must be at most %d ranges", maxRanges)
 	}
 	return joined, nil
 }
@@ -259,17 +260,35 @@ func freeSlots(held []Range, taken []Occupied) []Range {
 	return free
 }
 
+// checkLayerRequest refuses to be asked for slots and for a share of any.
+func checkLayerRequest(body []byte) error {
+	slots, share := layerRequest(body)
+	if slots != nil && share != nil && slots.Kind() != 'n' && share.Kind() != 'n' {
+		return Invalid("layer", "must have either slots or share_ppm, not both")
+	}
+	return nil
+}
+
+// layerRequest returns what a body says of slots and of a share; nil is nothing.
+// What is no layer at all is refused where it is decoded.
+func layerRequest(body []byte) (slots, share jsontext.Value) {
+	var said struct {
+		Layer jsontext.Value `json:"layer"`
+	}
+	var layer map[string]jsontext.Value
+	if json.Unmarshal(body, &said) != nil || said.Layer.Kind() != '{' || json.Unmarshal(said.Layer, &layer) != nil {
+		return nil, nil
+	}
+	return layer["slots"], layer["share_ppm"]
+}
+
 // forgetOldSlots drops the slots of the old layer from a patch that names
 // another one and says nothing of slots.
 func forgetOldSlots(next, old *Experiment, patch []byte) {
 	if next.Layer == nil || old.Layer == nil || next.Layer.Key == old.Layer.Key {
 		return
 	}
-	var members, layer map[string]jsontext.Value
-	if Decode(patch, &members) != nil || Decode(members["layer"], &layer) != nil {
-		return
-	}
-	if _, said := layer["slots"]; !said {
+	if slots, _ := layerRequest(patch); slots == nil {
 		next.Layer = &LayerShare{Key: next.Layer.Key, SharePPM: next.Layer.SharePPM}
 	}
 }

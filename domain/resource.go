@@ -25,13 +25,12 @@ type resource[T Entity] interface {
 func create[T Entity, P resource[T]](k *Collection[T, P], id uuid.UUID, body []byte) (P, error) {
 	var entity T
 	p := P(&entity)
-	given := Header{ID: id}
-	body, err := takeMembers(body, map[string]any{"id": &given.ID, "key": &given.Key})
+	given, body, err := takeHeader(body, nil)
 	if err != nil {
 		return nil, err
 	}
 	if given.ID == uuid.Nil {
-		return nil, Invalid("id", "must be a UUID other than the nil one")
+		given.ID = id
 	}
 	*p.header() = given
 	p.defaults()
