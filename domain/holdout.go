@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -49,6 +50,9 @@ func (h *Holdout) check(c *Catalog, _ *Holdout) error {
 	for i, key := range h.Experiments {
 		if _, ok := c.Experiments.ByKey(key); !ok {
 			return Invalid(fmt.Sprintf("experiments[%d]", i), "names an experiment that does not exist: %s", key)
+		}
+		if slices.Contains(h.Experiments[:i], key) {
+			return Invalid(fmt.Sprintf("experiments[%d]", i), "is listed twice: %s", key)
 		}
 	}
 	return nil

@@ -2,7 +2,8 @@ package domain
 
 import (
 	"fmt"
-	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,6 +65,9 @@ func (k *Key) check(c *Catalog, _ *Key) error {
 	default:
 		return Invalid("role", "must be one of %q", []Role{Client, Server, Viewer, Editor, Admin})
 	}
+	if k.Name == "root" || k.Name == "assay" {
+		return Invalid("name", "must not be that of the root token or of the program: they are actors too")
+	}
 	for other := range c.Keys.All() {
 		if other.Name == k.Name && other.ID != k.ID {
 			return &ConflictError{Problem: "name is already used by another key: " + k.Name}
@@ -73,12 +77,26 @@ func (k *Key) check(c *Catalog, _ *Key) error {
 		return Invalid("origins", "must be at most %d", maxOrigins)
 	}
 	for i, o := range k.Origins {
-		u, err := url.Parse(o)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != o {
-			return Invalid(fmt.Sprintf("origins[%d]", i), "must be a web origin such as https://shop.example")
+		if !isOrigin(o) {
+			return Invalid(fmt.Sprintf("origins[%d]", i), "must be a web origin as browsers send it, such as https://shop.example")
 		}
 	}
+	if !k.ExpiresAt.IsZero() {
+		k.ExpiresAt = k.ExpiresAt.UTC()
+	}
 	return nil
+}
+
+// originHost is a name or an address in brackets, and perhaps a port.
+var originHost = regexp.MustCompile(`^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?$`)
+
+// isOrigin accepts what a browser may send: lower case, no default port.
+func isOrigin(o string) bool {
+	if host, ok := strings.CutPrefix(o, "https://"); ok {
+		return originHost.MatchString(host) && !strings.HasSuffix(host, ":443")
+	}
+	host, ok := strings.CutPrefix(o, "http://")
+	return ok && originHost.MatchString(host) && !strings.HasSuffix(host, ":80")
 }
 
 // CreateKey decides to create a key with the hash of its secret.

@@ -42,7 +42,9 @@ func TestWhatNeedsAPhase(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLedger()
 			e := l.ran(t, body)
-			with := func(phase string) []byte { return []byte(strings.TrimSuffix(tt.patch, "}") + `,"phase":"` + phase + `"}`) }
+			with := func(phase string) []byte {
+				return []byte(strings.TrimSuffix(tt.patch, "}") + `,"phase":"` + phase + `"}`)
+			}
 			if !tt.needs {
 				must(t, l)(l.EditExperiment(e, []byte(tt.patch)))
 			} else {

@@ -73,10 +73,8 @@ func (c *Catalog) ChangeMembers(g *Segment, add, remove []string) ([]Change, err
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range remove {
-		if slices.Contains(added, id) || len(add) > 0 && slices.Contains(add, id) {
-			return nil, Invalid("remove", "must not hold an id that is also in add: %q", id)
-		}
+	if id, ok := common(add, remove); ok {
+		return nil, Invalid("remove", "must not hold an id that is also in add: %q", id)
 	}
 	if len(has)+len(added)-len(removed) > MaxMembers {
 		return nil, Invalid("add", "must leave at most %d members", MaxMembers)
@@ -85,6 +83,20 @@ func (c *Catalog) ChangeMembers(g *Segment, add, remove []string) ([]Change, err
 		return nil, nil
 	}
 	return []Change{{streamOf(g), MembersChanged{Added: added, Removed: removed}}}, nil
+}
+
+// common returns an id that is in both lists.
+func common(a, b []string) (id string, ok bool) {
+	in := make(map[string]struct{}, len(a))
+	for _, id := range a {
+		in[id] = struct{}{}
+	}
+	for _, id := range b {
+		if _, ok := in[id]; ok {
+			return id, true
+		}
+	}
+	return "", false
 }
 
 // distinct returns the ids, each once and in order, that pass keep.
