@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assaylabs/assay/internal/control"
+)
+
+func (p *program) serve() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the control plane", Args: cobra.NoArgs,
+		Long: `Runs the control plane: the admin and staff API, the projections and the closing
+of days. It migrates the database at start; any number of replicas may run side
+by side. SIGTERM or Ctrl-C stops it gracefully.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := p.config()
+			if err != nil {
+				return err
+			}
+			if listen != "" {
+				cfg.ListenAddr = listen
+			}
+			if err := cfg.Check(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, control.NewLogger(cfg.LogFormat, p.stderr), nil)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "host:port to listen on (default $LISTEN_ADDR, else "+control.DefaultListenAddr+")")
+	return cmd
+}
+
+// serve runs a control plane until ctx ends. ready, if any, is called when it is
+// warm, and beside runs along.
+func serve(ctx context.Context, cfg control.Config, log *slog.Logger, ready func(context.Context, *control.Plane) error) (err error) {
+	// The port first: who cannot have it should not touch the database.
+	listener, err := net.Listen("tcp", cfg.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cfg.ListenAddr, err)
+	}
+	defer listener.Close()
+	if cfg.Tracing {
+		stop, err := control.StartTracing(ctx, cfg.Version)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			if err := stop(ending); err != nil {
+				log.Warn("the last spans were not sent", "error", err)
+			}
+		}()
+	}
+	plane, err := control.Open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer plane.Close()
+	if err := plane.Prepare(ctx); err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", cfg.Version, "namespace", cfg.Namespace)
+	if ready == nil {
+		return plane.Run(ctx, listener)
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	beside := make(chan error, 1)
+	go func() {
+		err := ready(serving, plane)
+		if err != nil {
+			stop()
+		}
+		beside <- err
+	}()
+	err = plane.Run(serving, listener)
+	stop()
+	if besideErr := <-beside; err == nil && ctx.Err() == nil {
+		err = besideErr
+	}
+	return err
+}
+
+func (p *program) migrate() *cobra.Command {
+	return &cobra.Command{
+		Use: "migrate", Short: "Bring the database up to date", Args: cobra.NoArgs,
+		Long: `Migrates the schema as the owner (MIGRATE_DATABASE_URL) and grants the role of
+DATABASE_URL what serving needs: to read everything, to append to the ledger and
+to keep the read models. serve does the same at its start.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := p.config()
+			if err != nil {
+				return err
+			}
+			return control.Migrate(cmd.Context(), cfg)
+		},
+	}
+}

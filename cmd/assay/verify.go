@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/eventstore"
+	"github.com/assaylabs/assay/internal/control"
+	"github.com/assaylabs/assay/projections"
+)
+
+func (p *program) verify() *cobra.Command {
+	var opts projections.VerifyOptions
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "verify", Short: "Prove the ledger and everything derived from it", Args: cobra.NoArgs,
+		Long: `Re-derives the hash chain, every final report and every read model from the
+first record on. At the first record that was changed, removed, inserted or
+reordered it prints FIRST_BAD_POSITION=n and exits 1.
+
+A ledger whose end was cut off still chains: give --checkpoint, as a daily
+report carries it, to prove that nothing up to there is missing.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.Checkpoint != "" {
+				if _, _, err := domain.ParseCheckpoint(opts.Checkpoint); err != nil {
+					return &control.ConfigError{Variable: "--checkpoint", Problem: "must be position:hash, with a hash of 64 hexadecimal digits"}
+				}
+			}
+			cfg, err := p.config()
+			if err != nil {
+				return err
+			}
+			pool, err := eventstore.Open(cmd.Context(), cfg.DatabaseURL, eventstore.PoolConfig{Schema: cfg.Namespace})
+			if err != nil {
+				return err
+			}
+			defer pool.Close()
+			report, end := p.progress("verify")
+			opts.Progress = report
+			found, err := projections.Verify(cmd.Context(), pool, opts)
+			end()
+			if err != nil {
+				return err
+			}
+			return p.printVerification(found, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&opts.Checkpoint, "checkpoint", "", "position:hash from outside the database")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func (p *program) printVerification(v projections.Verification, asJSON bool) error {
+	if asJSON {
+		if err := p.printJSON(v); err != nil {
+			return err
+		}
+	} else {
+		if v.Bad {
+			fmt.Fprintf(p.stdout, "FIRST_BAD_POSITION=%d\n%s\n", v.FirstBad, v.Problem)
+		}
+		for _, m := range v.Mismatches {
+			fmt.Fprintln(p.stdout, "projection differs:", m)
+		}
+		if v.OK() {
+			fmt.Fprintf(p.stdout, "ok: %d records, every projection agrees\ncheckpoint %s\n", v.Records, v.Checkpoint)
+		}
+	}
+	if !v.OK() {
+		return errReported
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+// Package control puts the control plane together: pools, ledger, projections,
+// closing of days, commands, queries and the API. Begin with ReadConfig and
+// Open; Run serves until its context ends.
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/assaylabs/assay/projections"
+)
+
+// Config is what the environment says. A variable that is not set is empty here.
+type Config struct {
+	// DatabaseURL is what the serving role connects with.
+	DatabaseURL string
+	// OwnerURL is the owner's connection, for migrations and rebuilding;
+	// DatabaseURL where it was not given.
+	OwnerURL string
+	// RedisURL is empty where there is no Redis.
+	RedisURL string
+	// ListenAddr is host:port.
+	ListenAddr string
+	// RootToken always works, as admin.
+	RootToken string
+	// Namespace is the Postgres schema and the prefix of Redis keys.
+	Namespace string
+	// LogFormat is text or json.
+	LogFormat string
+	// Tracing says that spans are exported; the exporter reads the rest of
+	// OpenTelemetry's variables itself.
+	Tracing bool
+	// Version of the program.
+	Version string
+}
+
+// DefaultListenAddr is loopback: who wants more says so.
+const DefaultListenAddr = "127.0.0.1:8080"
+
+// A ConfigError is a setting that cannot be. It never holds the value, which may
+// be a secret.
+type ConfigError struct{ Variable, Problem string }
+
+func (e *ConfigError) Error() string { return e.Variable + ": " + e.Problem }
+
+var namespacePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+// ReadConfig reads and checks the environment. Every fault is a *ConfigError.
+func ReadConfig(getenv func(string) string) (Config, error) {
+	c := Config{
+		DatabaseURL: getenv("DATABASE_URL"),
+		OwnerURL:    getenv("MIGRATE_DATABASE_URL"),
+		RedisURL:    getenv("REDIS_URL"),
+		ListenAddr:  getenv("LISTEN_ADDR"),
+		RootToken:   getenv("ASSAY_ROOT_TOKEN"),
+		Namespace:   getenv("ASSAY_NAMESPACE"),
+		LogFormat:   getenv("ASSAY_LOG"),
+		Tracing: getenv("OTEL_SDK_DISABLED") != "true" &&
+			(getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""),
+	}
+	if c.OwnerURL == "" {
+		c.OwnerURL = c.DatabaseURL
+	}
+	if c.ListenAddr == "" {
+		c.ListenAddr = DefaultListenAddr
+	}
+	if c.LogFormat == "" {
+		c.LogFormat = "text"
+	}
+	return c, c.Check()
+}
+
+// Check refuses what cannot be.
+func (c Config) Check() error {
+	if c.DatabaseURL == "" {
+		return &ConfigError{"DATABASE_URL", "must be set, such as postgres://assay_app@db.internal/assay"}
+	}
+	for variable, url := range map[string]string{"DATABASE_URL": c.DatabaseURL, "MIGRATE_DATABASE_URL": c.OwnerURL} {
+		if _, err := pgx.ParseConfig(url); err != nil {
+			return &ConfigError{variable, "must be a PostgreSQL URL, such as postgres://user:password@host:5432/database"}
+		}
+	}
+	if c.RedisURL != "" {
+		client, err := projections.OpenRedis(c.RedisURL)
+		if err != nil {
+			return &ConfigError{"REDIS_URL", cause(err).Error()}
+		}
+		_ = client.Close() // it has not connected
+	}
+	if _, _, err := net.SplitHostPort(c.ListenAddr); err != nil {
+		return &ConfigError{"LISTEN_ADDR", "must be host:port, such as " + DefaultListenAddr}
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return &ConfigError{"ASSAY_LOG", "must be text or json"}
+	}
+	return checkNamespace(c.Namespace)
+}
+
+func checkNamespace(name string) error {
+	switch {
+	case name == "":
+		return nil
+	case !namespacePattern.MatchString(name):
+		return &ConfigError{"ASSAY_NAMESPACE", "must be up to 40 of a-z, 0-9 and '_', starting with a letter"}
+	case name == "public" || name == "information_schema" || len(name) > 3 && name[:3] == "pg_":
+		return &ConfigError{"ASSAY_NAMESPACE", fmt.Sprintf("must not be %s, which is PostgreSQL's own", name)}
+	}
+	return nil
+}
+
+// cause is what OpenRedis says below the variable's name.
+func cause(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
+}

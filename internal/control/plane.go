@@ -1,0 +1,264 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/extra/redisotel/v9"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/eventstore"
+	httpapi "github.com/assaylabs/assay/http"
+	"github.com/assaylabs/assay/projections"
+	"github.com/assaylabs/assay/queries"
+)
+
+// Commands and queries have pools of their own, so that a flood of one leaves
+// the other its connections.
+const (
+	commandConns = 6
+	queryConns   = 14
+)
+
+// migrateRetry is the pause between attempts while Postgres cannot be reached.
+const migrateRetry = time.Second
+
+// Plane is a control plane: one replica of it. Its fields may be used while Run
+// runs.
+type Plane struct {
+	Commands *commands.Service
+	Queries  *queries.Service
+	Follower *projections.Follower
+	Store    *eventstore.Store
+
+	cfg      Config
+	patience time.Duration // of commands; 0 is the store's default
+	log      *slog.Logger
+	closer   *projections.Closer
+	redis    *projections.Redis // nil without
+	client   redis.UniversalClient
+	pools    []*pgxpool.Pool
+	handler  http.Handler
+	migrated bool
+}
+
+// Open puts a control plane together. It connects to nothing yet. Close it.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Plane, error) {
+	p := &Plane{cfg: cfg, log: log}
+	if err := p.open(ctx); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Plane) open(ctx context.Context) error {
+	writing, err := p.pool(ctx, commandConns)
+	if err != nil {
+		return err
+	}
+	reading, err := p.pool(ctx, queryConns)
+	if err != nil {
+		return err
+	}
+	registry := newRegistry(p.cfg.Version)
+	p.Store = eventstore.New(writing, eventstore.Config{
+		Inline: projections.Inline{}, Schema: p.cfg.Namespace, Log: p.log, Registry: registry, Timeout: p.patience,
+		OnCommit: func(records []eventstore.Record) { p.Follower.Offer(records) },
+	})
+	p.Follower = projections.NewFollower(p.Store, reading, p.log)
+	registry.MustRegister(p.Follower)
+	p.closer = projections.NewCloser(p.Store, p.log)
+	if p.cfg.RedisURL != "" {
+		if err := p.openRedis(writing); err != nil {
+			return err
+		}
+		registry.MustRegister(p.redis)
+	}
+	p.Commands = commands.New(p.Store)
+	p.Queries = queries.New(p.Store, p.Follower, p.redis, reading)
+	p.handler, err = httpapi.New(httpapi.Config{
+		Commands: p.Commands, Queries: p.Queries, RootToken: p.cfg.RootToken,
+		Log: p.log, Registry: registry, Version: p.cfg.Version, Tracing: p.cfg.Tracing,
+	})
+	return err
+}
+
+func (p *Plane) pool(ctx context.Context, conns int) (*pgxpool.Pool, error) {
+	cfg := eventstore.PoolConfig{Schema: p.cfg.Namespace, MaxConns: conns}
+	if p.cfg.Tracing {
+		cfg.Tracer = otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName())
+	}
+	pool, err := eventstore.Open(ctx, p.cfg.DatabaseURL, cfg)
+	if err != nil {
+		return nil, &ConfigError{"DATABASE_URL", err.Error()}
+	}
+	p.pools = append(p.pools, pool)
+	return pool, nil
+}
+
+func (p *Plane) openRedis(locks *pgxpool.Pool) error {
+	client, err := projections.OpenRedis(p.cfg.RedisURL)
+	if err != nil {
+		return err
+	}
+	p.client = client
+	if p.cfg.Tracing {
+		if err := redisotel.InstrumentTracing(client); err != nil {
+			return err
+		}
+	}
+	p.redis = projections.NewRedis(client, p.cfg.Namespace, p.Follower, locks, p.log)
+	return nil
+}
+
+// Close gives up all connections.
+func (p *Plane) Close() {
+	for _, pool := range p.pools {
+		pool.Close()
+	}
+	if p.client != nil {
+		_ = p.client.Close() // nothing is in flight any more
+	}
+}
+
+// Prepare migrates the database and reads the ledger, so that the first request
+// finds everything warm. While Postgres cannot be reached it leaves that to Run,
+// but for this: without a root token there must be an admin key.
+func (p *Plane) Prepare(ctx context.Context) error {
+	if role, err := servingRole(p.cfg); err == nil && role == "" {
+		p.log.WarnContext(ctx, "the serving role owns the ledger: give MIGRATE_DATABASE_URL an owner of its own")
+	}
+	err := Migrate(ctx, p.cfg)
+	if err == nil {
+		p.migrated = true
+		err = p.Follower.CatchUp(ctx)
+	}
+	switch {
+	case err == nil:
+		return p.checkAdmin()
+	case p.cfg.RootToken != "" && (unreachable(err) || errors.Is(err, domain.ErrUnavailable)):
+		p.log.WarnContext(ctx, "PostgreSQL cannot be reached: starting without it", "error", err)
+		return nil
+	}
+	return err
+}
+
+// checkAdmin refuses to serve what nobody could administer.
+func (p *Plane) checkAdmin() error {
+	if p.cfg.RootToken != "" {
+		return nil
+	}
+	admins := 0
+	p.Follower.WithCatalog(func(c *domain.Catalog) {
+		for k := range c.Keys.All() {
+			if k.Role == domain.Admin && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(time.Now())) {
+				admins++
+			}
+		}
+	})
+	if admins == 0 {
+		return &ConfigError{"ASSAY_ROOT_TOKEN", "must be set while there is no admin key: set it, or make one with assay keys create --role admin"}
+	}
+	return nil
+}
+
+// Run serves on the listener until ctx ends, then stops gracefully: requests
+// under way are answered, and what they need runs until then.
+func (p *Plane) Run(ctx context.Context, listener net.Listener) error {
+	serving, stopServing := context.WithCancelCause(ctx)
+	defer stopServing(nil)
+	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	wait := p.work(working, stopServing)
+	err := httpapi.Serve(serving, listener, p.handler, httpapi.DefaultDrain)
+	stopWorking()
+	wait()
+	if cause := context.Cause(serving); err == nil && ctx.Err() == nil && cause != nil {
+		err = cause
+	}
+	return err
+}
+
+// work starts all that goes on beside requests. wait returns when it has ended.
+func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait func()) {
+	var wg sync.WaitGroup
+	start := func(run func(context.Context) error) {
+		wg.Go(func() { _ = run(ctx) }) // each ends with ctx alone
+	}
+	start(p.Store.Run)
+	start(p.Follower.Run)
+	if p.redis != nil {
+		start(p.redis.Run)
+	}
+	wg.Go(func() {
+		if err := p.awaitMigration(ctx); err != nil {
+			fail(err)
+			return
+		}
+		_ = p.closer.Run(ctx)
+	})
+	return wg.Wait
+}
+
+// awaitMigration migrates as soon as Postgres can be reached.
+func (p *Plane) awaitMigration(ctx context.Context) error {
+	for !p.migrated {
+		err := Migrate(ctx, p.cfg)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !unreachable(err) {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		p.migrated = err == nil
+		if err != nil {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(migrateRetry):
+			}
+		}
+	}
+	return nil
+}
+
+// OwnerPool connects as the owner, for what rebuilds tables.
+func OwnerPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
+	pool, err := eventstore.Open(ctx, cfg.OwnerURL, eventstore.PoolConfig{Schema: cfg.Namespace, MaxConns: 4})
+	if err != nil {
+		return nil, &ConfigError{"MIGRATE_DATABASE_URL", err.Error()}
+	}
+	return pool, nil
+}
+
+// Use opens a control plane on a migrated database, lets f use it without
+// serving, and closes it.
+func Use(ctx context.Context, cfg Config, log *slog.Logger, f func(context.Context, *Plane) error) error {
+	if err := Migrate(ctx, cfg); err != nil {
+		return err
+	}
+	p := &Plane{cfg: cfg, patience: 10 * time.Second, log: log}
+	defer p.Close()
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	working, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = p.Store.Run(working) })
+	defer wg.Wait()
+	defer stop()
+	if err := p.Follower.CatchUp(ctx); err != nil {
+		return err
+	}
+	return f(ctx, p)
+}

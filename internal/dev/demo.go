@@ -1,0 +1,110 @@
+package dev
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/eventstore"
+)
+
+// demoActor is who makes the demo data and who switches it on and off.
+const demoActor = "demo"
+
+// step is one command of the demo data.
+type step struct {
+	name string
+	kind domain.Kind
+	body string
+	// status is set after the creation of an experiment.
+	status domain.Status
+	reason string
+}
+
+// steps make a shop's experiments. A step's name is its idempotency key: it runs
+// once in the life of a ledger.
+func steps() []step {
+	return []step{
+		{name: "purchases", kind: domain.KindMetric, reason: "what the shop lives on",
+			body: `{"key":"purchase-rate","name":"Purchase rate","kind":"conversion","event":"purchase","window_hours":72}`},
+		{name: "revenue", kind: domain.KindMetric, reason: "guards what a purchase is worth",
+			body: `{"key":"revenue-per-user","name":"Revenue per user","kind":"sum","event":"purchase","cap":500,"cuped":true,"lookback_days":14}`},
+		{name: "staff", kind: domain.KindSegment, reason: "left out of every experiment",
+			body: `{"key":"staff","name":"Staff","ids":["u-staff-1","u-staff-2","u-staff-3"]}`},
+		{name: "checkout layer", kind: domain.KindLayer, reason: "one checkout experiment for each customer",
+			body: `{"key":"checkout","name":"Checkout","description":"At most one checkout experiment for each customer"}`},
+		{name: "button", kind: domain.KindExperiment, status: domain.Active, reason: "Q1 goal",
+			body: `{"key":"demo-checkout-button","name":"Checkout button","owner":"growth","tags":["checkout","demo"],
+				"hypothesis":"A green button sells more","layer":{"key":"checkout","share_ppm":400000},
+				"audience":{"user_id":{"$notInGroup":"staff"}},
+				"metrics":[{"metric":"purchase-rate","role":"primary"},{"metric":"revenue-per-user","role":"guardrail"}]}`},
+		{name: "express", kind: domain.KindExperiment, status: domain.Active, reason: "shorter is better",
+			body: `{"key":"demo-express-checkout","name":"Express checkout","owner":"growth","tags":["checkout","demo"],
+				"layer":{"key":"checkout","share_ppm":300000},"audience":{"country":{"$in":["US","CA"]},"app_version":{"$vgte":"2.3.0"}},
+				"metrics":[{"metric":"purchase-rate","role":"primary"}]}`},
+		{name: "ranking", kind: domain.KindExperiment, status: domain.Active, reason: "three rankers compete",
+			body: `{"key":"demo-search-ranking","name":"Search ranking","owner":"search","tags":["search","demo"],"traffic_ppm":500000,
+				"variations":[{"key":"control","value":"bm25","weight":2},{"key":"vector","value":"vector","weight":1},{"key":"hybrid","value":"hybrid","weight":1}],
+				"metrics":[{"metric":"revenue-per-user","role":"primary"}]}`},
+		{name: "dark", kind: domain.KindExperiment, reason: "waits for the designers",
+			body: `{"key":"demo-dark-mode","name":"Dark mode","owner":"design","tags":["demo"]}`},
+		{name: "holdout", kind: domain.KindHoldout, reason: "what all checkout experiments do together",
+			body: `{"key":"checkout-holdout","name":"Checkout holdout","share_ppm":50000,"tags":["checkout"]}`},
+	}
+}
+
+// Seed makes the demo data that this ledger has not had yet.
+func Seed(ctx context.Context, c *commands.Service) error {
+	for _, s := range steps() {
+		if err := s.run(ctx, c); err != nil {
+			return fmt.Errorf("demo data: %s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+func (s step) run(ctx context.Context, c *commands.Service) error {
+	if s.kind != domain.KindExperiment {
+		_, err := c.CreateResource(ctx, s.call("create"), s.kind, []byte(s.body))
+		return err
+	}
+	made, err := c.CreateExperiment(ctx, s.call("create"), []byte(s.body))
+	if err != nil || s.status == "" || made.Replayed {
+		return err
+	}
+	_, err = c.SetStatus(ctx, s.call("switch"), made.ID.String(), string(s.status))
+	return err
+}
+
+func (s step) call(what string) commands.Call {
+	return commands.Call{Meta: eventstore.Meta{
+		Actor: demoActor, Reason: s.reason, IdempotencyKey: "demo " + s.name + " " + what,
+	}}
+}
+
+// livePause is about how long the live demo waits between two switches.
+const livePause = 30 * time.Second
+
+// Live switches demo experiments on and off now and then, so that history and
+// today's report have something to show, until ctx ends.
+func Live(ctx context.Context, c *commands.Service) {
+	on := map[string]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(livePause/2 + rand.N(livePause)):
+		}
+		key := []string{"demo-search-ranking", "demo-express-checkout"}[rand.IntN(2)]
+		status := domain.Inactive
+		if on[key] = !on[key]; !on[key] {
+			status = domain.Active
+		}
+		call := commands.Call{Meta: eventstore.Meta{Actor: demoActor, Reason: "live demo"}}
+		// It may have been deleted, or Postgres be away: the next one may succeed.
+		_, _ = c.SetStatus(ctx, call, key, string(status))
+	}
+}
