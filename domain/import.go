@@ -72,7 +72,7 @@ func (c *Catalog) ImportExperiment(id uuid.UUID, doc []byte) ([]Change, error) {
 // slots.
 func checkSplit(split []SplitRange, variations []Variation) error {
 	want := map[string]int{}
-	for i, share := range Shares(variations) {
+	for i, share := range Shares(split, variations) {
 		want[variations[i].Key] = share
 	}
 	next := 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	httpapi "github.com/assaylabs/assay/http"
 	"github.com/assaylabs/assay/internal/control"
 )
 
@@ -68,8 +69,18 @@ func serve(ctx context.Context, cfg control.Config, log *slog.Logger, ready func
 		return err
 	}
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", cfg.Version, "namespace", cfg.Namespace)
+	handler, err := httpapi.New(httpapi.Config{
+		Commands: plane.Commands, Queries: plane.Queries, RootToken: cfg.RootToken,
+		Log: log, Registry: plane.Registry, Version: cfg.Version, Tracing: cfg.Tracing,
+	})
+	if err != nil {
+		return err
+	}
+	listen := func(ctx context.Context) error {
+		return httpapi.Serve(ctx, listener, handler, httpapi.DefaultDrain)
+	}
 	if ready == nil {
-		return plane.Run(ctx, listener)
+		return plane.Run(ctx, listen)
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
@@ -81,7 +92,7 @@ func serve(ctx context.Context, cfg control.Config, log *slog.Logger, ready func
 		}
 		beside <- err
 	}()
-	err = plane.Run(serving, listener)
+	err = plane.Run(serving, listen)
 	stop()
 	if besideErr := <-beside; err == nil && ctx.Err() == nil {
 		err = besideErr

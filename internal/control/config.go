@@ -1,6 +1,6 @@
-// Package control puts the control plane together: pools, ledger, projections,
-// closing of days, commands, queries and the API. Begin with ReadConfig and
-// Open; Run serves until its context ends.
+// Package control puts the control plane together, all but the API in front of
+// it: pools, ledger, projections, closing of days, commands and queries. Begin
+// with ReadConfig and Open; Run keeps it going.
 package control
 
 import (

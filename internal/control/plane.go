@@ -5,20 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
-	httpapi "github.com/assaylabs/assay/http"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
 )
@@ -40,6 +38,7 @@ type Plane struct {
 	Queries  *queries.Service
 	Follower *projections.Follower
 	Store    *eventstore.Store
+	Registry *prometheus.Registry
 
 	cfg      Config
 	patience time.Duration // of commands; 0 is the store's default
@@ -48,7 +47,6 @@ type Plane struct {
 	redis    *projections.Redis // nil without
 	client   redis.UniversalClient
 	pools    []*pgxpool.Pool
-	handler  http.Handler
 	migrated bool
 }
 
@@ -71,25 +69,25 @@ func (p *Plane) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	registry := newRegistry(p.cfg.Version)
+	p.Registry = newRegistry(p.cfg.Version)
 	p.Store = eventstore.New(writing, eventstore.Config{
-		Inline: projections.Inline{}, Schema: p.cfg.Namespace, Log: p.log, Registry: registry, Timeout: p.patience,
+		Inline: projections.Inline{}, Schema: p.cfg.Namespace, Log: p.log, Registry: p.Registry, Timeout: p.patience,
 		OnCommit: func(records []eventstore.Record) { p.Follower.Offer(records) },
 	})
 	p.Follower = projections.NewFollower(p.Store, reading, p.log)
-	registry.MustRegister(p.Follower)
+	p.Registry.MustRegister(p.Follower)
 	p.closer = projections.NewCloser(p.Store, p.log)
 	if p.cfg.RedisURL != "" {
 		if err := p.openRedis(writing); err != nil {
 			return err
 		}
-		registry.MustRegister(p.redis)
+		p.Registry.MustRegister(p.redis)
 	}
 	p.Commands = commands.New(p.Store)
 	p.Queries = queries.New(p.Store, p.Follower, p.redis, reading)
 	p.handler, err = httpapi.New(httpapi.Config{
 		Commands: p.Commands, Queries: p.Queries, RootToken: p.cfg.RootToken,
-		Log: p.log, Registry: registry, Version: p.cfg.Version, Tracing: p.cfg.Tracing,
+		Log: p.log, Registry: p.Registry, Version: p.cfg.Version, Tracing: p.cfg.Tracing,
 	})
 	return err
 }
@@ -173,23 +171,24 @@ func (p *Plane) checkAdmin() error {
 	return nil
 }
 
-// Run serves on the listener until ctx ends, then stops gracefully: requests
-// under way are answered, and what they need runs until then.
-func (p *Plane) Run(ctx context.Context, listener net.Listener) error {
+// Run does all that goes on beside requests while serve serves, and until it has
+// ended: requests under way need it. serve's context ends early when the
+// database cannot be migrated.
+func (p *Plane) Run(ctx context.Context, serve func(context.Context) error) error {
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	wait := p.work(working, stopServing)
-	err := httpapi.Serve(serving, listener, p.handler, httpapi.DefaultDrain)
+	err := serve(serving)
 	stopWorking()
 	wait()
-	if cause := context.Cause(serving); err == nil && ctx.Err() == nil && cause != nil {
-		err = cause
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(serving)
 	}
 	return err
 }
 
-// work starts all that goes on beside requests. wait returns when it has ended.
+// work starts it all. wait returns when it has ended.
 func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait func()) {
 	var wg sync.WaitGroup
 	start := func(run func(context.Context) error) {
