@@ -85,11 +85,7 @@ func (p *Plane) open(ctx context.Context) error {
 	}
 	p.Commands = commands.New(p.Store)
 	p.Queries = queries.New(p.Store, p.Follower, p.redis, reading)
-	p.handler, err = httpapi.New(httpapi.Config{
-		Commands: p.Commands, Queries: p.Queries, RootToken: p.cfg.RootToken,
-		Log: p.log, Registry: p.Registry, Version: p.cfg.Version, Tracing: p.cfg.Tracing,
-	})
-	return err
+	return nil
 }
 
 func (p *Plane) pool(ctx context.Context, conns int) (*pgxpool.Pool, error) {
