@@ -124,6 +124,9 @@ func (c *Catalog) placeInLayer(e, old *Experiment) ([]Change, error) {
 		return nil, Invalid("layer.key", "names a layer that does not exist: %s", e.Layer.Key)
 	}
 	if layer.UnitType != e.UnitType {
+		if old != nil && old.UnitType != e.UnitType {
+			return nil, Invalid("unit_type", "must stay that of layer %s: %s", layer.Key, layer.UnitType)
+		}
 		return nil, Invalid("layer.key", "names a layer of another unit type: %s", layer.UnitType)
 	}
 	if layer.Mode == OrderedLayer {
@@ -222,21 +225,31 @@ func shareSlots(held []Range, taken []Occupied, share int) ([]Range, error) {
 	if share < 1 || share > Slots {
 		return nil, Invalid("layer.share_ppm", "must be a whole number from 1 to %d", Slots)
 	}
-	var slots []Range
-	for _, r := range held {
-		if n := min(share, r.To-r.From); n > 0 {
-			slots, share = append(slots, Range{From: r.From, To: r.From + n}), share-n
+	slots, missing := cutSlots(nil, held, share)
+	free := freeSlots(held, taken)
+	all, missing := cutSlots(slots, free, missing)
+	if missing > 0 {
+		return nil, &ConflictError{Problem: fmt.Sprintf("the layer has %d slots too few", missing)}
+	}
+	if ordered, err := orderSlots(all); err == nil {
+		return ordered, nil
+	}
+	// The lowest are too many pieces: the longest are the fewest.
+	slices.SortStableFunc(free, func(a, b Range) int { return cmp.Compare(b.To-b.From, a.To-a.From) })
+	slots, missing = cutSlots(nil, held, share)
+	all, _ = cutSlots(slots, free, missing)
+	return orderSlots(all)
+}
+
+// cutSlots adds the first n slots of the ranges to slots, and says how many are
+// missing to n.
+func cutSlots(slots, ranges []Range, n int) (longer []Range, missing int) {
+	for _, r := range ranges {
+		if take := min(n, r.To-r.From); take > 0 {
+			slots, n = append(slots, Range{From: r.From, To: r.From + take}), n-take
 		}
 	}
-	for _, r := range freeSlots(held, taken) {
-		if n := min(share, r.To-r.From); n > 0 {
-			slots, share = append(slots, Range{From: r.From, To: r.From + n}), share-n
-		}
-	}
-	if share > 0 {
-		return nil, &ConflictError{Problem: fmt.Sprintf("the layer has %d slots too few", share)}
-	}
-	return orderSlots(slots)
+	return slots, n
 }
 
 // freeSlots returns the ranges that are neither held nor taken.

@@ -26,9 +26,14 @@ type Move struct {
 	Slots int    `json:"slots"`
 }
 
-// Shares divides all slots by weight, exactly, by the largest remainder; ties
-// go to the variation that comes first. The sum of weights must be positive.
-func Shares(variations []Variation) []int {
+// Shares divides all slots by weight, exactly, by the largest remainder. Ties go
+// to variations that would else give up a slot of the old split, then to those
+// that come first. The sum of weights must be positive.
+func Shares(old []SplitRange, variations []Variation) []int {
+	held := map[string]int{}
+	for _, r := range old {
+		held[r.Variation] += r.To - r.From
+	}
 	var total int64
 	for _, v := range variations {
 		total += int64(v.Weight)
@@ -41,10 +46,15 @@ func Shares(variations []Variation) []int {
 		rest -= shares[i]
 		order[i] = i
 	}
+	remainder := func(i int) int64 { return int64(variations[i].Weight) * Slots % total }
+	gives := func(i int) int {
+		if held[variations[i].Key] > shares[i] {
+			return 1
+		}
+		return 0
+	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		ra := int64(variations[a].Weight) * Slots % total
-		rb := int64(variations[b].Weight) * Slots % total
-		return cmp.Compare(rb, ra)
+		return cmp.Or(cmp.Compare(remainder(b), remainder(a)), gives(b)-gives(a))
 	})
 	for _, i := range order[:rest] {
 		shares[i]++
@@ -57,7 +67,7 @@ func Shares(variations []Variation) []int {
 // up its highest slots, and those go, in order, to the variations that grow.
 func NextSplit(old []SplitRange, variations []Variation) []SplitRange {
 	want := map[string]int{}
-	for i, share := range Shares(variations) {
+	for i, share := range Shares(old, variations) {
 		want[variations[i].Key] = share
 	}
 	if len(old) == 0 {

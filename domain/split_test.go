@@ -1,7 +1,10 @@
 package domain
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,12 +18,6 @@ func variationsOf(weights []int) []Variation {
 	return vs
 }
 
-func drawWeights(t *rapid.T, label string) []int {
-	weights := rapid.SliceOfN(rapid.IntRange(0, maxWeight), 2, 8).Draw(t, label)
-	weights[rapid.IntRange(0, len(weights)-1).Draw(t, label+" positive")]++
-	return weights
-}
-
 func TestSharesAreExact(t *testing.T) {
 	for _, tt := range []struct {
 		weights, want []int
@@ -31,7 +28,7 @@ func TestSharesAreExact(t *testing.T) {
 		{[]int{1, 2, 3, 1}, []int{142_857, 285_714, 428_572, 142_857}},
 		{[]int{1_000_000, 1}, []int{999_999, 1}},
 	} {
-		if got := Shares(variationsOf(tt.weights)); fmt.Sprint(got) != fmt.Sprint(tt.want) {
+		if got := Shares(nil, variationsOf(tt.weights)); fmt.Sprint(got) != fmt.Sprint(tt.want) {
 			t.Errorf("Shares(%v) = %v, want %v", tt.weights, got, tt.want)
 		}
 	}
@@ -62,22 +59,124 @@ func checkWhole(t *rapid.T, split []SplitRange) {
 	}
 }
 
+// apportionments are all ways to divide the slots by largest remainder: where
+// remainders tie, any of the tied may have the last slots.
+func apportionments(variations []Variation) (certain []int, tied []int, extra int) {
+	total := 0
+	for _, v := range variations {
+		total += v.Weight
+	}
+	certain = make([]int, len(variations))
+	rest := Slots
+	byRemainder := map[int][]int{}
+	for i, v := range variations {
+		certain[i] = v.Weight * Slots / total
+		rest -= certain[i]
+		r := v.Weight * Slots % total
+		byRemainder[r] = append(byRemainder[r], i)
+	}
+	for _, r := range slices.Backward(slices.Sorted(maps.Keys(byRemainder))) {
+		group := byRemainder[r]
+		if rest <= len(group) {
+			return certain, group, rest
+		}
+		for _, i := range group {
+			certain[i]++
+		}
+		rest -= len(group)
+	}
+	return certain, nil, 0
+}
+
+// fewestMoves is the least that any apportionment must move, found by trying
+// every one where they are few, else by the tied that save a move.
+func fewestMoves(before map[string]int, variations []Variation) int {
+	certain, tied, extra := apportionments(variations)
+	moves := func(chosen []int) int {
+		n := 0
+		for i, v := range variations {
+			share := certain[i]
+			if slices.Contains(chosen, i) {
+				share++
+			}
+			n += max(0, share-before[v.Key])
+		}
+		return n
+	}
+	if len(tied) > 12 {
+		slices.SortFunc(tied, func(a, b int) int {
+			return cmp.Compare(certain[a]-before[variations[a].Key], certain[b]-before[variations[b].Key])
+		})
+		return moves(tied[:extra])
+	}
+	fewest := Slots
+	for subset := range 1 << len(tied) {
+		var chosen []int
+		for i, v := range tied {
+			if subset&(1<<i) != 0 {
+				chosen = append(chosen, v)
+			}
+		}
+		if len(chosen) == extra {
+			fewest = min(fewest, moves(chosen))
+		}
+	}
+	return fewest
+}
+
+// drawVariations draws what an edit may leave: variations kept, added, removed,
+// in another order, under another key, with other weights.
+func drawVariations(t *rapid.T, edit int, old []Variation) []Variation {
+	weight := rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(0, maxWeight), rapid.Just(maxWeight))
+	var next []Variation
+	for _, v := range old {
+		switch rapid.SampledFrom([]string{"keep", "weigh", "remove", "rename"}).Draw(t, "what becomes of "+v.Key) {
+		case "weigh":
+			v.Weight = weight.Draw(t, "weight")
+		case "rename":
+			v.Key += "'"
+		case "remove":
+			continue
+		}
+		next = append(next, v)
+	}
+	for i := range rapid.IntRange(max(0, 2-len(next)), maxVariations-len(next)).Draw(t, "new variations") {
+		next = append(next, Variation{Key: fmt.Sprintf("v%d of edit %d", i, edit), Weight: weight.Draw(t, "weight")})
+	}
+	next = rapid.Permutation(next).Draw(t, "order")
+	if sum(next) == 0 {
+		next[0].Weight = 1
+	}
+	return next
+}
+
+func sum(variations []Variation) (n int) {
+	for _, v := range variations {
+		n += v.Weight
+	}
+	return n
+}
+
 func TestNextSplitMovesTheFewestSlots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		split := NextSplit(nil, variationsOf(drawWeights(t, "first")))
+		variations := drawVariations(t, 0, nil)
+		split := NextSplit(nil, variations)
 		checkWhole(t, split)
-		for i := range rapid.IntRange(1, 5).Draw(t, "edits") {
-			variations := variationsOf(drawWeights(t, fmt.Sprint("edit", i)))
+		for edit := range rapid.IntRange(1, 4).Draw(t, "edits") {
+			variations = drawVariations(t, edit+1, variations)
 			next := NextSplit(split, variations)
 			checkWhole(t, next)
 			before, after := count(split), count(next)
-			fewest := 0
-			for j, share := range Shares(variations) {
-				key := variations[j].Key
-				if after[key] != share {
-					t.Fatalf("%s has %d slots, should have %d", key, after[key], share)
+			certain, tied, extra := apportionments(variations)
+			for i, v := range variations {
+				if d := after[v.Key] - certain[i]; d != 0 && (d != 1 || !slices.Contains(tied, i)) {
+					t.Fatalf("%s has %d slots, should have %d", v.Key, after[v.Key], certain[i])
+				} else {
+					extra -= d
 				}
-				fewest += max(0, share-before[key])
+			}
+			if extra != 0 {
+				t.Fatalf("%d slots are not dealt by largest remainder", extra)
 			}
 			moved := 0
 			for _, m := range Moves(split, next) {
@@ -86,10 +185,28 @@ func TestNextSplitMovesTheFewestSlots(t *testing.T) {
 				}
 				moved += m.Slots
 			}
-			if moved != fewest {
+			if fewest := fewestMoves(before, variations); moved != fewest {
 				t.Fatalf("moved %d slots, %d would do", moved, fewest)
+			}
+			if again := NextSplit(next, variations); !slices.Equal(again, next) {
+				t.Fatalf("%v became %v by no change", next, again)
 			}
 			split = next
 		}
 	})
+}
+
+func TestReorderingMovesNobody(t *testing.T) {
+	split := NextSplit(nil, variationsOf([]int{1, 1, 1}))
+	reordered := []Variation{{Key: "v2", Weight: 1}, {Key: "v0", Weight: 1}, {Key: "v1", Weight: 1}}
+	if moves := Moves(split, NextSplit(split, reordered)); len(moves) != 0 {
+		t.Errorf("moved %v", moves)
+	}
+}
+
+func TestFirstSplitIsInOrder(t *testing.T) {
+	got := fmt.Sprint(NextSplit(nil, []Variation{{Key: "control", Weight: 1}, {Key: "none"}, {Key: "treatment", Weight: 1}}))
+	if want := "[{control 0 500000} {treatment 500000 1000000}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
