@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/assaylabs/assay/domain"
@@ -261,7 +262,7 @@ func queueRecords(b *pgx.Batch, records []Record) {
 		schemas   = make([]int32, n)
 		data      = make([]string, n)
 		dataHash  = make([][]byte, n)
-		commands  = make([]uuid.UUID, n)
+		commands  = make(pgtype.FlatArray[pgtype.UUID], n)
 		actors    = make([]string, n)
 		keyIDs    = make([]string, n)
 		reasons   = make([]string, n)
@@ -273,12 +274,13 @@ func queueRecords(b *pgx.Batch, records []Record) {
 		r := &records[i]
 		positions[i], streams[i], versions[i] = r.Position, string(r.Stream), int32(r.Version)
 		types[i], schemas[i], data[i], dataHash[i] = r.Type, int32(r.SchemaVersion), string(r.Data), r.DataHash[:]
-		commands[i], actors[i], keyIDs[i], reasons[i] = r.CommandID, r.Actor, r.KeyID, r.Reason
+		commands[i] = pgtype.UUID{Bytes: r.CommandID, Valid: true}
+		actors[i], keyIDs[i], reasons[i] = r.Actor, r.KeyID, r.Reason
 		requests[i], cors[i], hashes[i] = r.RequestID, r.CorrelationID, r.Hash[:]
 	}
 	b.Queue(`insert into events (`+columns+`)
-		select p, s, v, t, sv, d::json, dh, c, a, k, r, q, co, $15, h
-		from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::bytea[], $8::uuid[],
+		select p, s, v, t, sv, d, dh, c, a, k, r, q, co, $15, h
+		from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::json[], $7::bytea[], $8::uuid[],
 			$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
 			u (p, s, v, t, sv, d, dh, c, a, k, r, q, co, h)`,
 		positions, streams, versions, types, schemas, data, dataHash, commands,

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/google/uuid"
@@ -111,48 +112,55 @@ func (s *Store) Execute(ctx context.Context, cmd Command) (Committed, error) {
 
 // write serves the queue, as many commands in one transaction as are waiting.
 func (s *Store) write(ctx context.Context) {
-	before := 0
+	expected := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case first := <-s.queue:
-			group := s.gather(first, before)
-			before = len(group)
+			group := s.gather(first, expected)
 			s.commit(ctx, group)
+			// Whoever waits by now, and whoever was just answered and asks again.
+			expected = len(s.queue) + len(group)
 		}
 	}
 }
 
-// gatherTime is how long a group waits for as many commands as the one before
-// it had: callers that were just answered come back within it, and would else
-// split into two groups that take turns.
-const gatherTime = 150 * time.Microsecond
+const (
+	// gatherPause is how long a group waits for the next command as long as it
+	// has fewer than expected, gatherTime how long in all. Callers that were just
+	// answered come back within it, and would else split into two groups that
+	// take turns.
+	gatherPause = 100 * time.Microsecond
+	gatherTime  = time.Millisecond
+)
 
-func (s *Store) gather(first *request, before int) []*request {
-	group := append(make([]*request, 0, before+1), first)
-	var late <-chan time.Time
+// gather takes what waits into a group. One caller alone is not kept waiting.
+func (s *Store) gather(first *request, expected int) []*request {
+	group := append(make([]*request, 0, max(expected, 1)), first)
+	var start, last time.Time
 	for len(group) < maxGroup {
 		select {
 		case r := <-s.queue:
-			group = append(group, r)
+			group, last = append(group, r), time.Time{}
 			continue
 		default:
 		}
-		if before < 2 || len(group) > before {
+		if expected < 2 || len(group) >= expected {
 			return group
 		}
-		if late == nil {
-			timer := time.NewTimer(gatherTime)
-			defer timer.Stop()
-			late = timer.C
+		// Not a timer: those of an idle process are late by up to a millisecond.
+		now := time.Now()
+		if start.IsZero() {
+			start = now
 		}
-		select {
-		case r := <-s.queue:
-			group = append(group, r)
-		case <-late:
+		if last.IsZero() {
+			last = now
+		}
+		if now.Sub(last) > gatherPause || now.Sub(start) > gatherTime {
 			return group
 		}
+		runtime.Gosched()
 	}
 	return group
 }
