@@ -53,14 +53,11 @@ func (p *program) runDev(ctx context.Context, o devOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	// A port that is taken should be heard of before PostgreSQL starts.
-	probe, err := net.Listen("tcp", cfg.ListenAddr)
+	listener, err := listen(cfg.ListenAddr)
 	if err != nil {
-		return fmt.Errorf("%w: free the port, or choose another with --listen", err)
-	}
-	if err := probe.Close(); err != nil {
 		return err
 	}
+	cfg.ListenAddr = listener.Addr().String()
 	level, pgLog := slog.LevelWarn, io.Discard
 	if o.verbose {
 		level, pgLog = slog.LevelInfo, p.stderr
@@ -69,11 +66,11 @@ func (p *program) runDev(ctx context.Context, o devOptions) (err error) {
 	notices := &downloadNotice{to: p.stderr, next: pgLog}
 	env, err := dev.Start(ctx, o.dir, notices)
 	if err != nil {
-		return err
+		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, env.Stop()) }()
 	cfg.DatabaseURL, cfg.OwnerURL, cfg.RedisURL = env.DatabaseURL(), env.OwnerURL(), env.RedisURL()
-	return serve(ctx, cfg, log, func(ctx context.Context, plane *control.Plane) error {
+	return serve(ctx, cfg, listener, log, func(ctx context.Context, plane *control.Plane) error {
 		if err := dev.Seed(ctx, plane.Commands); err != nil {
 			return err
 		}

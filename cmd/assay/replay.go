@@ -57,7 +57,11 @@ func (p *program) rebuildTables(ctx context.Context, cfg control.Config, tables 
 		return err
 	}
 	if asJSON {
-		return p.printJSON(done)
+		return p.printJSON(struct {
+			Tables         []string `json:"tables"`
+			Records        int64    `json:"records"`
+			BlockedSeconds float64  `json:"blocked_seconds"`
+		}{tables, done.Records, done.Blocked.Seconds()})
 	}
 	_, err = fmt.Fprintf(p.stdout, "rebuilt %v from %d records; writers waited %s\n", tables, done.Records, done.Blocked.Round(100*time.Microsecond))
 	return err

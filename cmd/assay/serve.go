@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,7 +15,7 @@ import (
 )
 
 func (p *program) serve() *cobra.Command {
-	var listen string
+	var addr string
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the control plane", Args: cobra.NoArgs,
 		Long: `Runs the control plane: the admin and staff API, the projections and the closing
@@ -25,27 +26,36 @@ by side. SIGTERM or Ctrl-C stops it gracefully.`,
 			if err != nil {
 				return err
 			}
-			if listen != "" {
-				cfg.ListenAddr = listen
+			if addr != "" {
+				cfg.ListenAddr = addr
 			}
 			if err := cfg.Check(); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, control.NewLogger(cfg.LogFormat, p.stderr), nil)
+			listener, err := listen(cfg.ListenAddr)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, listener, control.NewLogger(cfg.LogFormat, p.stderr), nil)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "", "host:port to listen on (default $LISTEN_ADDR, else "+control.DefaultListenAddr+")")
+	cmd.Flags().StringVar(&addr, "listen", "", "host:port to listen on (default $LISTEN_ADDR, else "+control.DefaultListenAddr+")")
 	return cmd
 }
 
-// serve runs a control plane until ctx ends. ready, if any, is called when it is
-// warm, and beside runs along.
-func serve(ctx context.Context, cfg control.Config, log *slog.Logger, ready func(context.Context, *control.Plane) error) (err error) {
-	// The port first: who cannot have it should not touch the database.
-	listener, err := net.Listen("tcp", cfg.ListenAddr)
+// listen takes the port before anything else is begun: who cannot have it should
+// not touch the database.
+func listen(addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", cfg.ListenAddr, err)
+		return nil, fmt.Errorf("%w: free the port, or choose another with --listen", err)
 	}
+	return listener, nil
+}
+
+// serve runs a control plane until ctx ends. beside, if any, is called when the
+// ledger has been read, and runs along; its error ends the serving.
+func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *slog.Logger, beside func(context.Context, *control.Plane) error) (err error) {
 	defer listener.Close()
 	if cfg.Tracing {
 		stop, err := control.StartTracing(ctx, cfg.Version)
@@ -76,28 +86,24 @@ func serve(ctx context.Context, cfg control.Config, log *slog.Logger, ready func
 	if err != nil {
 		return err
 	}
-	listen := func(ctx context.Context) error {
-		return httpapi.Serve(ctx, listener, handler, httpapi.DefaultDrain)
-	}
-	if ready == nil {
-		return plane.Run(ctx, listen)
-	}
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	beside := make(chan error, 1)
-	go func() {
-		err := ready(serving, plane)
-		if err != nil {
-			stop()
-		}
-		beside <- err
-	}()
-	err = plane.Run(serving, listen)
-	stop()
-	if besideErr := <-beside; err == nil && ctx.Err() == nil {
-		err = besideErr
-	}
-	return err
+	return plane.Run(ctx, func(ctx context.Context) error {
+		serving, stop := context.WithCancel(ctx)
+		defer stop()
+		along := make(chan error, 1)
+		go func() {
+			defer close(along)
+			if beside == nil {
+				return
+			}
+			if err := beside(serving, plane); err != nil && serving.Err() == nil {
+				along <- err
+				stop()
+			}
+		}()
+		err := httpapi.Serve(serving, listener, handler, httpapi.DefaultDrain)
+		stop()
+		return errors.Join(err, <-along)
+	})
 }
 
 func (p *program) migrate() *cobra.Command {

@@ -50,7 +50,10 @@ func Settings() map[string]string {
 }
 
 // Main runs the tests, stops the server they shared and exits.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for who exits himself.
+func Run(m interface{ Run() int }) int {
 	code := m.Run()
 	// Taking the Once keeps a late test from starting what nobody would stop.
 	shared.start.Do(func() {})
@@ -60,7 +63,7 @@ func Main(m *testing.M) {
 			code = max(code, 1)
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 // URL is the superuser's URL of the shared server, database postgres. Roles and
