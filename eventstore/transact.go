@@ -123,6 +123,7 @@ func (g *group) lock(ctx context.Context) error {
 // failing that, from the read models.
 func (g *group) catchUp(ctx context.Context, head Head) error {
 	s := g.store
+	remembered := s.catalog != nil
 	for s.catalog != nil && s.catalog.Position() < head.Position {
 		tail, err := readAll(ctx, g.conn, s.catalog.Position(), tailPage)
 		if err != nil {
@@ -132,11 +133,16 @@ func (g *group) catchUp(ctx context.Context, head Head) error {
 			break
 		}
 		for i := range tail {
+			// Only what follows from the catalog's own history belongs to it.
+			if tail[i].Chain(s.catalog.Hash()) != tail[i].Hash {
+				s.catalog = nil
+				break
+			}
 			s.catalog.Apply(tail[i].Stamp(), tail[i].Stream, tail[i].Event)
 		}
 	}
-	if s.catalog != nil {
-		if s.catalog.Position() == head.Position && s.catalog.Hash() == head.Hash {
+	if remembered {
+		if s.catalog != nil && s.catalog.Position() == head.Position && s.catalog.Hash() == head.Hash {
 			return nil
 		}
 		s.cfg.Log.WarnContext(ctx, "the ledger was rewritten; reloading", "position", head.Position)

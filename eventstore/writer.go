@@ -185,8 +185,7 @@ func (s *Store) commit(ctx context.Context, group []*request) {
 		return
 	}
 	s.metrics.failed.Inc()
-	var pg *pgconn.PgError
-	if len(live) > 1 && errors.As(err, &pg) {
+	if len(live) > 1 && refused(err) {
 		for _, r := range live {
 			s.commit(ctx, []*request{r})
 		}
@@ -196,4 +195,12 @@ func (s *Store) commit(ctx context.Context, group []*request) {
 	for _, r := range live {
 		r.done <- outcome{err: translate(err)}
 	}
+}
+
+// refused says that Postgres refused a statement and nothing was committed. A
+// session that ended, FATAL, may have committed before: its commands must not
+// run again.
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR"
 }
