@@ -107,6 +107,7 @@ func (p *Plane) openRedis(locks *pgxpool.Pool) error {
 		return err
 	}
 	p.client = client
+	redis.SetLogger(redisLog{p.log})
 	if p.cfg.Tracing {
 		if err := redisotel.InstrumentTracing(client); err != nil {
 			return err
@@ -114,6 +115,14 @@ func (p *Plane) openRedis(locks *pgxpool.Pool) error {
 	}
 	p.redis = projections.NewRedis(client, p.cfg.Namespace, p.Follower, locks, p.log)
 	return nil
+}
+
+// redisLog takes what the client library says of its connections: what matters
+// of it, projections say themselves.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, fmt.Sprintf(format, v...), "library", "go-redis")
 }
 
 // Close gives up all connections.
@@ -130,12 +139,10 @@ func (p *Plane) Close() {
 // finds everything warm. While Postgres cannot be reached it leaves that to Run,
 // but for this: without a root token there must be an admin key.
 func (p *Plane) Prepare(ctx context.Context) error {
-	if role, err := servingRole(p.cfg); err == nil && role == "" {
-		p.log.WarnContext(ctx, "the serving role owns the ledger: give MIGRATE_DATABASE_URL an owner of its own")
-	}
 	err := Migrate(ctx, p.cfg)
 	if err == nil {
 		p.migrated = true
+		p.warnOfOwner(ctx)
 		err = p.Follower.CatchUp(ctx)
 	}
 	switch {
@@ -146,6 +153,16 @@ func (p *Plane) Prepare(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// warnOfOwner says so when the serving role could drop the ledger.
+func (p *Plane) warnOfOwner(ctx context.Context) {
+	var owns bool
+	err := p.pools[0].QueryRow(ctx, `select pg_has_role(current_user, relowner, 'member') from pg_class
+		where oid = 'events'::regclass`).Scan(&owns)
+	if err == nil && owns {
+		p.log.WarnContext(ctx, "the serving role owns the ledger: give MIGRATE_DATABASE_URL an owner of its own")
+	}
 }
 
 // checkAdmin refuses to serve what nobody could administer.
