@@ -59,6 +59,7 @@ type Redis struct {
 
 	mu      sync.Mutex
 	state   RedisState // guarded by mu
+	vouched mark       // guarded by mu: what Run last found to be the ledger's
 	current time.Time  // guarded by mu: when Redis last held the newest view
 	started bool       // guarded by mu: Redis was up once
 }
@@ -119,13 +120,17 @@ type RedisDoc struct {
 
 // Read returns the documents in Redis, in the order of their ids, and their
 // position. What cannot be trusted is not returned: the error is then
-// ErrRedisDown, ErrRedisEmpty or ErrRedisCorrupt, and healing begins.
+// ErrRedisDown, ErrRedisUnproven, or ErrRedisEmpty or ErrRedisCorrupt, whose
+// healing begins.
 func (r *Redis) Read(ctx context.Context) ([]RedisDoc, int64, error) {
 	at, err := r.read(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	docs, err := r.trusted(at)
+	if errors.Is(err, ErrRedisUnproven) {
+		return nil, 0, err
+	}
 	if err != nil {
 		select {
 		case r.nudge <- struct{}{}:
@@ -136,15 +141,21 @@ func (r *Redis) Read(ctx context.Context) ([]RedisDoc, int64, error) {
 	return docs, at.mark.position, nil
 }
 
+// trusted returns the documents if they are the ledger's as far as this process
+// can know without asking Postgres.
 func (r *Redis) trusted(at found) ([]RedisDoc, error) {
 	if at.fault != nil {
 		return nil, at.fault
 	}
-	if hash, ok := r.follower.remembers(at.mark.position); ok && hash != at.mark.hash {
-		return nil, fmt.Errorf("%w: it is of another history of the ledger", ErrRedisCorrupt)
-	}
-	if view := r.follower.View(); view.Loaded && view.Position == at.mark.position && view.mark() != at.mark {
+	view := r.follower.View()
+	hash, known := r.follower.remembers(at.mark.position)
+	switch {
+	case view.Loaded && view.Position == at.mark.position && view.mark() != at.mark:
 		return nil, fmt.Errorf("%w: it is not what the ledger says", ErrRedisCorrupt)
+	case known && hash != at.mark.hash:
+		return nil, fmt.Errorf("%w: it is of another history of the ledger", ErrRedisCorrupt)
+	case !known && !r.vouches(at.mark):
+		return nil, fmt.Errorf("%w: position %d", ErrRedisUnproven, at.mark.position)
 	}
 	docs := make([]RedisDoc, 0, len(at.docs))
 	for field, doc := range at.docs {
@@ -158,15 +169,27 @@ func (r *Redis) trusted(at found) ([]RedisDoc, error) {
 	return docs, nil
 }
 
+func (r *Redis) vouches(m mark) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return m == r.vouched
+}
+
 // read reads and judges the whole content, as it was at one moment.
 func (r *Redis) read(ctx context.Context) (found, error) {
 	var docs *redis.MapStringStringCmd
 	var position, digest *redis.StringCmd
-	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		docs = p.HGetAll(ctx, r.keys.hash)
+	ask := func(p redis.Pipeliner) error {
 		position, digest = p.Get(ctx, r.keys.position), p.Get(ctx, r.keys.digest)
+		docs = p.HGetAll(ctx, r.keys.hash)
 		return nil
-	})
+	}
+	_, err := r.client.TxPipelined(ctx, ask)
+	if redis.HasErrorPrefix(err, "OOM") || redis.HasErrorPrefix(err, "EXECABORT") {
+		// Out of memory it refuses transactions, but reads. What changes between
+		// the reads does not fit the digest.
+		_, err = r.client.Pipelined(ctx, ask)
+	}
 	var odd bool
 	for _, err := range []error{docs.Err(), position.Err(), digest.Err(), err} {
 		switch {

@@ -21,6 +21,9 @@ var (
 	// ErrRedisCorrupt: it does not hold what was written: something was lost, or
 	// edited by hand, or belongs to another history of the ledger.
 	ErrRedisCorrupt = errors.New("redis is corrupt")
+	// ErrRedisUnproven: it is of a position that this process does not yet know
+	// to be the ledger's: mostly, another process was faster.
+	ErrRedisUnproven = errors.New("redis is not proven yet")
 )
 
 // mark says what the hash in Redis holds, so that any difference shows. Its

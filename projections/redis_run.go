@@ -11,8 +11,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// errBusy says that another replica is moving the hash.
-var errBusy = errors.New("another replica is at it")
+var (
+	// errBusy says that another replica is moving the hash.
+	errBusy = errors.New("another replica is at it")
+	// errOutdated says that the ledger was rewritten since it was read: the view
+	// must not replace what may be of its present history.
+	errOutdated = errors.New("the ledger was rewritten")
+)
 
 // Run keeps Redis in step until ctx ends: it moves what changed at once, and
 // every other second verifies the content and replaces it when it is unfit.
@@ -83,7 +88,12 @@ func (r *Redis) step(ctx context.Context, patient bool) error {
 		r.settled(ctx, at, verdict)
 		return nil
 	}
-	release, err := r.lock(ctx, patient)
+	release, err := r.lock(ctx, patient, view)
+	if errors.Is(err, errOutdated) {
+		r.follower.wake()
+		r.settled(ctx, at, unsure)
+		return nil
+	}
 	if err != nil {
 		if at.fault == nil {
 			at.docs, r.last = nil, &at
@@ -126,8 +136,8 @@ const (
 	inStep verdict = iota
 	// isAhead: nothing, it is newer than the view, or may be.
 	isAhead
-	// noView: nothing, there is no view yet.
-	noView
+	// unsure: nothing, this process has not read the ledger, or not as it is now.
+	unsure
 	// mustMove: it is older, and of the same history.
 	mustMove
 	// mustReplace: it is unfit.
@@ -137,34 +147,36 @@ const (
 // judge compares what Redis holds with the view, and with the ledger.
 func (r *Redis) judge(ctx context.Context, at found, view *View) verdict {
 	own := view.mark()
-	switch {
-	case !view.Loaded:
-		return noView
-	case at.fault == nil && at.mark == own:
-		return inStep
-	case at.mark.position == own.position, at.fault != nil && at.mark.position < own.position:
-		return mustReplace
-	}
-	hash, ok, err := r.follower.hashAt(ctx, at.mark.position)
 	older := at.mark.position < own.position
 	switch {
-	case err != nil && older:
-		return mustReplace // the view is newer and true, whatever the other is
-	case err != nil:
-		return isAhead // nothing newer is overwritten on a guess
-	case !ok || hash != at.mark.hash:
+	case view.Loaded && at.fault == nil && at.mark == own:
+		return inStep
+	case view.Loaded && (at.mark.position == own.position || at.fault != nil && older):
 		return mustReplace
+	case !view.Loaded && at.fault != nil:
+		return unsure
+	}
+	hash, ok, err := r.follower.hashAt(ctx, at.mark.position)
+	foreign := err == nil && (!ok || hash != at.mark.hash)
+	switch {
+	case !view.Loaded && foreign:
+		return unsure
+	case !view.Loaded:
+		return isAhead
+	case foreign, err != nil && older:
+		return mustReplace // the view is newer and true, whatever the other is
 	case older:
 		return mustMove
 	}
-	return isAhead
+	return isAhead // nothing newer is overwritten on a guess
 }
 
-// lock takes the lock that lets one replica at a time move the hash. Without
-// Postgres, or when not patient, it does without: the scripts compare anyway.
-func (r *Redis) lock(ctx context.Context, patient bool) (release func(), err error) {
+// lock takes the lock that lets one replica at a time move the hash, and asks
+// whether the view is still of the ledger's history. Without Postgres it does
+// without both, when not patient without the lock: the scripts compare anyway.
+func (r *Redis) lock(ctx context.Context, patient bool, view *View) (release func(), err error) {
 	free := func() {}
-	if r.pool == nil || !patient {
+	if r.pool == nil {
 		return free, nil
 	}
 	asking, cancel := context.WithTimeout(ctx, lockTimeout)
@@ -181,17 +193,22 @@ func (r *Redis) lock(ctx context.Context, patient bool) (release func(), err err
 		}
 		conn.Release()
 	}
-	var alone bool
+	var alone, same bool
 	b := &pgx.Batch{}
 	b.Queue("begin read only")
-	b.Queue("select pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))", r.keys.hash).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&alone) })
+	b.Queue(`select pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0)),
+			$2 = 0 or exists (select from events where position = $2 and hash = $3)`,
+		r.keys.hash, view.Position, view.Hash[:]).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&alone, &same) })
 	err = conn.SendBatch(asking, b).Close()
 	switch {
 	case err != nil:
 		end()
 		return free, nil
-	case !alone:
+	case !same:
+		end()
+		return nil, errOutdated
+	case !alone && patient:
 		end()
 		return nil, errBusy
 	}
@@ -286,15 +303,19 @@ func reply(cmd *redis.Cmd) (found, error) {
 // settled notes what Redis holds when there is nothing left to do.
 func (r *Redis) settled(ctx context.Context, at found, v verdict) {
 	at.docs = nil
-	if at.fault == nil && v != noView {
+	if at.fault == nil && v != unsure {
 		r.last = &at
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if v == unsure && at.fault == nil {
+		at.fault = fmt.Errorf("%w: it is of another history of the ledger", ErrRedisCorrupt)
+	}
 	if at.fault != nil {
 		r.state.Up, r.state.Err = false, at.fault.Error()
 		return
 	}
+	r.vouched = at.mark
 	if !r.state.Up {
 		r.log.InfoContext(ctx, "redis is in step", "position", at.mark.position)
 	}

@@ -1,0 +1,225 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/eventstore"
+	"github.com/assaylabs/assay/internal/ledgertest"
+	"github.com/assaylabs/assay/internal/redistest"
+	"github.com/assaylabs/assay/projections"
+)
+
+// healTime is how long Redis may take to be right again.
+const healTime = 5 * time.Second
+
+// replica is one process's share of the control plane.
+type replica struct {
+	*commands.Service
+	store    *eventstore.Store
+	follower *projections.Follower
+	ledger   ledgertest.Ledger
+	pool     *pgxpool.Pool
+}
+
+// newReplica returns a replica whose store and follower run.
+func newReplica(t testing.TB, ledger ledgertest.Ledger) *replica {
+	t.Helper()
+	r := &replica{ledger: ledger, pool: ledger.Pool(t)}
+	r.store = eventstore.New(r.pool, eventstore.Config{
+		Inline:   projections.Inline{},
+		OnCommit: func(records []eventstore.Record) { r.follower.Offer(records) },
+	})
+	r.follower = projections.NewFollower(r.store, r.pool, nil)
+	r.Service = commands.New(r.store)
+	ledgertest.Run(t, r.store.Run)
+	ledgertest.Run(t, r.follower.Run)
+	return r
+}
+
+// project runs the replica's projection into Redis.
+func (r *replica) project(t testing.TB, client redis.UniversalClient, namespace string) *projections.Redis {
+	t.Helper()
+	p := projections.NewRedis(client, namespace, r.follower, r.pool, nil)
+	ledgertest.Run(t, p.Run)
+	return p
+}
+
+// still returns a follower that reads the ledger only when told to.
+func (r *replica) still(t testing.TB) *projections.Follower {
+	t.Helper()
+	store := eventstore.New(r.pool, eventstore.Config{Inline: projections.Inline{}})
+	f := projections.NewFollower(store, r.pool, nil)
+	catchUp(t, f)
+	return f
+}
+
+func catchUp(t testing.TB, f *projections.Follower) {
+	t.Helper()
+	if err := f.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t testing.TB, url string) redis.UniversalClient {
+	t.Helper()
+	client, err := projections.OpenRedis(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// onEach runs a test on the real Redis and on the one in this process.
+func onEach(t *testing.T, f func(t *testing.T, client redis.UniversalClient)) {
+	for name, url := range redistest.URLs(t) {
+		t.Run(name, func(t *testing.T) { f(t, open(t, url)) })
+	}
+}
+
+// create makes n experiments, e0, e1 and so on, in one batch.
+func (r *replica) create(t testing.TB, n int) {
+	t.Helper()
+	batch := make([]commands.BatchCommand, n)
+	for i := range batch {
+		batch[i] = commands.BatchCommand{Op: "create", Body: fmt.Appendf(nil, `{"name":"E %[1]d","key":"e%[1]d"}`, i)}
+	}
+	if _, err := r.Batch(t.Context(), commands.Call{}, batch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *replica) set(t testing.TB, ref, status string) {
+	t.Helper()
+	if _, err := r.SetStatus(t.Context(), commands.Call{}, ref, status); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// state is the experiments at a position: what Redis has to hold.
+type state struct {
+	position string
+	docs     map[string]string
+}
+
+func (s state) is(other state) bool {
+	return s.position == other.position && maps.Equal(s.docs, other.docs)
+}
+
+func (s state) String() string {
+	return fmt.Sprintf("position %q with %d documents", s.position, len(s.docs))
+}
+
+// truth is the state as the tables hold it.
+func truth(t testing.TB, ledger ledgertest.Ledger) state {
+	t.Helper()
+	s := state{docs: map[string]string{}}
+	rows, err := ledger.Superuser(t).Query(t.Context(), `select h.position::text, coalesce(e.id::text, ''), coalesce(e.doc::text, '')
+		from event_head h left join experiments e on not e.deleted`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, doc string
+		if err := rows.Scan(&s.position, &id, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if id != "" {
+			s.docs[id] = doc
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// held is the state as Redis holds it, at one moment.
+func held(ctx context.Context, client redis.UniversalClient, namespace string) (state, error) {
+	if namespace != "" {
+		namespace += ":"
+	}
+	var docs *redis.MapStringStringCmd
+	var position *redis.StringCmd
+	_, err := client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		docs = p.HGetAll(ctx, namespace+"experiments_map")
+		position = p.Get(ctx, "{"+namespace+"experiments_map}:position")
+		return nil
+	})
+	return state{position.Val(), docs.Val()}, err
+}
+
+// eventually fails the test when f does not come to nil in time.
+func eventually(t testing.TB, limit time.Duration, f func() error) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %v", limit, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// settles waits until Redis holds the state.
+func settles(t testing.TB, client redis.UniversalClient, namespace string, want state) {
+	t.Helper()
+	eventually(t, healTime, func() error {
+		got, err := held(t.Context(), client, namespace)
+		if err == nil && !got.is(want) {
+			err = fmt.Errorf("redis holds %v, want %v", got, want)
+		}
+		return err
+	})
+}
+
+// read is the state as readers get it.
+func read(ctx context.Context, p *projections.Redis) (state, error) {
+	docs, position, err := p.Read(ctx)
+	if err != nil {
+		return state{}, err
+	}
+	s := state{fmt.Sprint(position), map[string]string{}}
+	for _, d := range docs {
+		s.docs[d.ID.String()] = d.JSON
+	}
+	return s, nil
+}
+
+// backup copies the ledger and its read models, and returns what puts the copy
+// in their place at one moment, as a restore or a fail-over does.
+func backup(t testing.TB, ledger ledgertest.Ledger) (restore func()) {
+	t.Helper()
+	conn := ledger.Superuser(t)
+	tables := append(projections.Tables(), "events", "event_head")
+	do := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, table := range tables {
+		do(fmt.Sprintf("create table saved_%[1]s as table %[1]s", table))
+	}
+	return func() {
+		t.Helper()
+		do("begin; alter table events disable trigger append_only")
+		for _, table := range tables {
+			do(fmt.Sprintf("delete from %[1]s; insert into %[1]s select * from saved_%[1]s", table))
+		}
+		do("alter table events enable always trigger append_only; commit")
+	}
+}
