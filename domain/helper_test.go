@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 )
 
 // ledger is a catalog with the stamps that a ledger would give.
@@ -75,7 +76,7 @@ func (l *ledger) create(t testing.TB, body string) *Experiment {
 	return l.get(t, draft.ID.String())
 }
 
-func (l *ledger) get(t testing.TB, ref string) *Experiment {
+func (l *ledger) get(t rapid.TB, ref string) *Experiment {
 	t.Helper()
 	e, err := l.Experiments.Find(ref)
 	if err != nil {
