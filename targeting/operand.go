@@ -10,7 +10,7 @@ import (
 func (p *parser) operator(at pointer, op operator, v value) (node, error) {
 	switch op {
 	case opEq, opNe, opLt, opLte, opGt, opGte:
-		return compare{op, v}, nil
+		return compare{op, v}, plain(at, v)
 	case opVeq, opVne, opVlt, opVlte, opVgt, opVgte:
 		return parseVersion(at, op, v)
 	case opIn, opNin, opIni, opNini:
@@ -57,7 +57,7 @@ func parseMember(at pointer, op operator, v value) (node, error) {
 		values: v.items,
 		fold:   op == opIni || op == opNini,
 		negate: op == opNin || op == opNini,
-	}, nil
+	}, plain(at, v)
 }
 
 func (p *parser) each(at pointer, v value, fold bool) (node, error) {

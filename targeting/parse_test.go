@@ -71,6 +71,10 @@ func TestParseRefuses(t *testing.T) {
 		{"operators within a value to equal", `{"a":{"b":{"$gt":1}}}`, "/a/b/$gt", "dotted path"},
 		{"operators within a list to equal", `{"a":[{"b":[{"$gt":1}]}]}`, "/a/0/b/0/$gt", "dotted path"},
 
+		{"an unknown operator within an operand", `{"a":{"$eq":{"$foo":1}}}`, "/a/$eq/$foo", "must be a plain key"},
+		{"an operator within an operand", `{"a":{"$ne":[{"b":{"$gt":1}}]}}`, "/a/$ne/0/b/$gt", "must be a plain key"},
+		{"an operator within a list of operands", `{"a":{"$in":["x",{"$regex":"y"}]}}`, "/a/$in/1/$regex", "must be a plain key"},
+
 		{"$and of an object", `{"$and":{}}`, "/$and", "must be a list of conditions"},
 		{"$or of a text", `{"$or":"x"}`, "/$or", "must be a list of conditions"},
 		{"$nor of null", `{"$nor":null}`, "/$nor", "must be a list of conditions"},
