@@ -37,7 +37,9 @@ func ReadHead(ctx context.Context, q Querier) (Head, error) {
 	var hash []byte
 	err := q.QueryRow(ctx, `select position, recorded_at, hash, ledger_clock(), began_at from event_head`).
 		Scan(&h.Position, &h.RecordedAt, &hash, &h.Now, &h.BeganAt)
-	copy(h.Hash[:], hash)
+	if len(hash) == len(h.Hash) { // else it is no record's
+		h.Hash = Hash(hash)
+	}
 	return h, err
 }
 

@@ -45,31 +45,35 @@ func stream(ctx context.Context, q eventstore.Querier, after int64, fold func(*c
 		defer close(chunks)
 		read <- readChunks(ctx, q, after, chunks)
 	}()
+	// After the end of folding chunks are still taken: the reader must not be
+	// left waiting.
+	var err error
+	stopped := false
 	for c := range chunks {
 		<-c.ready
-		if err := fold(c); err != nil {
-			cancel()
-			for range chunks { //nolint:revive // the reader must not be left waiting
-			}
-			<-read
-			return err
+		if stopped {
+			continue
 		}
-		if c.fault != nil {
+		if err = fold(c); err != nil || c.fault != nil {
+			stopped = true
 			cancel()
 		}
 	}
-	if err := <-read; ctx.Err() == nil {
-		return err
+	if failed := <-read; !stopped {
+		return failed
 	}
-	return nil
+	return err
 }
 
 // readChunks reads rows and starts the decoding of each full chunk.
 func readChunks(ctx context.Context, q eventstore.Querier, after int64, chunks chan<- *chunk) error {
-	// Records without a position, or with one below 1, are shown first.
-	rows, err := q.Query(ctx, `select position, stream_id, version, type, schema_version, data, data_hash, command_id,
-			actor, key_id, reason, request_id, correlation_id, recorded_at, hash
-		from events where position > $1 or $1 = 0 order by position nulls first`, after)
+	sql := `select position, stream_id, version, type, schema_version, data, data_hash, command_id,
+			actor, key_id, reason, request_id, correlation_id, recorded_at, hash from events`
+	args := []any{}
+	if after > 0 { // else records with no position, or with one below 1, show too
+		sql, args = sql+` where position > $1`, append(args, after)
+	}
+	rows, err := q.Query(ctx, sql+` order by position`, args...)
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,9 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, opts VerifyOptions) (Verifi
 		result = v.Verification
 		return nil
 	})
+	if result.Bad {
+		return result, nil // reading ended early, and the transaction with it
+	}
 	return result, err
 }
 
@@ -146,6 +149,8 @@ func (v *verifier) check(r *eventstore.Record) *fault {
 		return faultf(r.Position, "version %d of %s does not follow %d", r.Version, r.Stream, v.catalog.Version(r.Stream))
 	case r.RecordedAt.Before(v.catalog.At()):
 		return faultf(r.Position, "the time falls")
+	case r.Position == 1 && r.RecordedAt.Before(v.head.BeganAt):
+		return faultf(r.Position, "the record is older than the ledger")
 	case r.Position == v.wantAt && r.Hash != v.want:
 		return faultf(r.Position, "the checkpoint has another hash: the ledger was written anew up to here")
 	}
@@ -157,7 +162,11 @@ func (v *verifier) check(r *eventstore.Record) *fault {
 
 // checkClosing re-derives a day's report.
 func (v *verifier) checkClosing(r *eventstore.Record, date domain.Date) *fault {
-	due := v.catalog.CloseDays((date + 1).Start())
+	end := (date + 1).Start()
+	if r.RecordedAt.Before(end) {
+		return faultf(r.Position, "day %s was closed before its end", date)
+	}
+	due := v.catalog.CloseDays(end)
 	if len(due) == 0 {
 		return faultf(r.Position, "day %s was closed before", date)
 	}
@@ -195,5 +204,7 @@ func (v *verifier) end() {
 		v.bad(faultf(v.head.Position+1, "the record is beyond the ledger's head"))
 	case v.head.Hash != v.catalog.Hash():
 		v.bad(faultf(last, "the ledger's head has another hash"))
+	case last > 0 && !v.head.RecordedAt.Equal(v.catalog.At()):
+		v.bad(faultf(last, "the ledger's head has another time"))
 	}
 }
