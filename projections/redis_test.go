@@ -127,20 +127,7 @@ func TestRedisWithManyProjectors(t *testing.T) {
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		r.create(t, 20)
-		watch, stop := context.WithCancel(t.Context())
-		defer stop()
-		ledgertest.Run(t, func(context.Context) error {
-			var last int64
-			for watch.Err() == nil {
-				now, err := client.Get(watch, "{experiments_map}:position").Int64()
-				if err == nil && now < last {
-					t.Errorf("position went from %d back to %d", last, now)
-				}
-				last = max(last, now)
-				time.Sleep(time.Millisecond)
-			}
-			return nil
-		})
+		neverBack(t, client)
 		for i := range 6 {
 			pool := r.pool
 			if i%2 == 0 {
@@ -161,7 +148,6 @@ func TestRedisWithManyProjectors(t *testing.T) {
 			r.set(t, "e1", []string{"active", "inactive"}[i%2])
 		}
 		settles(t, client, "", truth(t, r.ledger))
-		stop()
 	})
 }
 
