@@ -55,10 +55,15 @@ func (r *replica) project(t testing.TB, client redis.UniversalClient, namespace 
 // still returns a follower that reads the ledger only when told to.
 func (r *replica) still(t testing.TB) *projections.Follower {
 	t.Helper()
-	store := eventstore.New(r.pool, eventstore.Config{Inline: projections.Inline{}})
-	f := projections.NewFollower(store, r.pool, nil)
+	f := r.unread()
 	catchUp(t, f)
 	return f
+}
+
+// unread is still before it has read anything.
+func (r *replica) unread() *projections.Follower {
+	store := eventstore.New(r.pool, eventstore.Config{Inline: projections.Inline{}})
+	return projections.NewFollower(store, r.pool, nil)
 }
 
 func catchUp(t testing.TB, f *projections.Follower) {
