@@ -39,11 +39,14 @@ func Run(ctx context.Context, ownerURL, schema, servingRole string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() // ends the session, and so lets go of the lock
+	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect as the owner: %w", err)
 	}
+	// Given back, it is closed with the rest: that ends the session, and so
+	// lets go of the lock.
+	defer conn.Close()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID(schema)), lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return err

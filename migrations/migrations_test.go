@@ -111,6 +111,15 @@ func TestRunMakesTheTablesOnce(t *testing.T) {
 	exec(t, conn, "select ledger_clock()")
 }
 
+// Who migrates and then goes on must not keep others from starting.
+func TestRunLetsGoOfItsLock(t *testing.T) {
+	owner := pgtest.Database(t)
+	run(t, owner, "", "")
+	conn := connect(t, owner)
+	exec(t, conn, "set lock_timeout = '10s'")
+	exec(t, conn, fmt.Sprintf("select pg_advisory_lock(%d)", lockID(defaultSchema)))
+}
+
 func TestSchemasDoNotMeet(t *testing.T) {
 	owner := pgtest.Database(t)
 	run(t, owner, `Team "A"`, "")
