@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -20,7 +21,7 @@ type BatchCommand struct {
 	Op string `json:"op"`
 	// ID is the experiment's id or key; absent to create one.
 	ID string `json:"id,omitzero"`
-	// Body is what the single command's route takes.
+	// Body is what the single command's route takes, a reason of its own too.
 	Body    jsontext.Value `json:"body,omitempty"`
 	IfMatch int            `json:"if_match,omitzero"`
 }
@@ -55,13 +56,14 @@ func (s *Service) Batch(ctx context.Context, call Call, commands []BatchCommand)
 	if len(commands) == 0 || len(commands) > MaxBatch {
 		return BatchAnswer{}, domain.Invalid("commands", "must be 1 to %d", MaxBatch)
 	}
-	steps := make([]decide, len(commands))
+	steps := make([]step, len(commands))
 	for i, c := range commands {
-		step, err := c.step()
+		s, err := c.step()
 		if err != nil {
 			return BatchAnswer{}, &BatchError{Index: i, Err: err}
 		}
-		steps[i] = step
+		s.reason = cmp.Or(s.reason, call.Reason)
+		steps[i] = s
 	}
 	answer, replayed, err := execute(ctx, s, call, func(tx *eventstore.Tx) (BatchAnswer, error) {
 		return runBatch(tx, steps)
@@ -70,10 +72,17 @@ func (s *Service) Batch(ctx context.Context, call Call, commands []BatchCommand)
 	return answer, err
 }
 
-func runBatch(tx *eventstore.Tx, steps []decide) (BatchAnswer, error) {
+// step is one command of a batch, and why.
+type step struct {
+	decide decide
+	reason string
+}
+
+func runBatch(tx *eventstore.Tx, steps []step) (BatchAnswer, error) {
 	all := BatchAnswer{Results: make([]BatchResult, len(steps))}
-	for i, step := range steps {
-		a, err := step(tx)
+	for i, s := range steps {
+		tx.Because(s.reason)
+		a, err := s.decide(tx)
 		if err != nil {
 			return BatchAnswer{}, &BatchError{Index: i, Err: err}
 		}
@@ -84,34 +93,90 @@ func runBatch(tx *eventstore.Tx, steps []decide) (BatchAnswer, error) {
 }
 
 // step checks a command's form and returns what it does.
-func (c BatchCommand) step() (decide, error) {
-	if c.Op == "create" {
-		if c.ID != "" {
-			return nil, domain.Invalid("id", "must be absent to create; an own id stands in body.id")
-		}
-		return createExperiment(c.Body)
+func (c BatchCommand) step() (step, error) {
+	switch c.Op {
+	case "create":
+		return c.create()
+	case "patch", "status", "delete":
+	default:
+		return step{}, domain.Invalid("op", "must be create, patch, status or delete")
 	}
 	if c.ID == "" {
-		return nil, domain.Invalid("id", "must be the experiment's id or key")
+		return step{}, domain.Invalid("id", "must be the experiment's id or key")
 	}
 	call := Call{IfMatch: c.IfMatch}
 	switch c.Op {
 	case "patch":
-		return onExperiment(call, c.ID, func(tx *eventstore.Tx, e *domain.Experiment) ([]domain.Change, error) {
+		return step{decide: onExperiment(call, c.ID, func(tx *eventstore.Tx, e *domain.Experiment) ([]domain.Change, error) {
 			return tx.Catalog.EditExperiment(e, c.Body)
-		}), nil
+		})}, nil
 	case "status":
-		var body struct {
-			Status domain.Status `json:"status"`
-		}
-		if err := domain.Decode(c.Body, &body); err != nil {
-			return nil, err
-		}
-		return onExperiment(call, c.ID, func(tx *eventstore.Tx, e *domain.Experiment) ([]domain.Change, error) {
-			return tx.Catalog.SetStatus(e, body.Status)
-		}), nil
-	case "delete":
-		return deleteExperiment(call, c.ID), nil
+		return c.status(call)
 	}
-	return nil, domain.Invalid("op", "must be create, patch, status or delete")
+	return c.remove(call)
+}
+
+func (c BatchCommand) create() (step, error) {
+	if c.ID != "" {
+		return step{}, domain.Invalid("id", "must be absent to create; an own id stands in body.id")
+	}
+	if c.IfMatch != 0 {
+		return step{}, domain.Invalid("If-Match", "must be absent to create")
+	}
+	body, reason, err := takeReason(c.Body)
+	if err != nil {
+		return step{}, err
+	}
+	decide, err := createExperiment(body)
+	return step{decide, reason}, err
+}
+
+func (c BatchCommand) status(call Call) (step, error) {
+	body, reason, err := takeReason(c.Body)
+	if err != nil {
+		return step{}, err
+	}
+	var said struct {
+		Status domain.Status `json:"status"`
+	}
+	if err := domain.Decode(body, &said); err != nil {
+		return step{}, err
+	}
+	return step{onExperiment(call, c.ID, func(tx *eventstore.Tx, e *domain.Experiment) ([]domain.Change, error) {
+		return tx.Catalog.SetStatus(e, said.Status)
+	}), reason}, nil
+}
+
+// remove needs no body, but there may be one for the reason.
+func (c BatchCommand) remove(call Call) (step, error) {
+	s := step{decide: deleteExperiment(call, c.ID)}
+	if len(c.Body) == 0 || c.Body.Kind() == 'n' {
+		return s, nil
+	}
+	rest, reason, err := takeReason(c.Body)
+	if err != nil {
+		return step{}, err
+	}
+	s.reason = reason
+	return s, domain.Decode(rest, &struct{}{})
+}
+
+// takeReason removes the reason from a body that is not a merge patch.
+func takeReason(body []byte) (rest []byte, reason string, err error) {
+	var members map[string]jsontext.Value
+	if err := domain.Decode(body, &members); err != nil {
+		return nil, "", err
+	}
+	value, ok := members["reason"]
+	if !ok {
+		return body, "", nil
+	}
+	if domain.Decode(value, &reason) != nil {
+		return nil, "", domain.Invalid("reason", "must be a string")
+	}
+	delete(members, "reason")
+	if rest, err = domain.Encode(members); err != nil {
+		return nil, "", err
+	}
+	return rest, reason, domain.CheckReason(reason)
 }

@@ -54,6 +54,9 @@ type Tx struct {
 	records []Record
 }
 
+// Because sets the reason for what is appended from here on.
+func (tx *Tx) Because(reason string) { tx.meta.Reason = reason }
+
 // Append stamps changes and applies them to the catalog.
 func (tx *Tx) Append(changes ...domain.Change) error {
 	for _, ch := range changes {
