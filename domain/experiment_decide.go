@@ -150,6 +150,9 @@ func overlay(h Header, s Settings, patch []byte) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
+	if err := checkMembers(patch, &Settings{}); err != nil {
+		return Settings{}, err
+	}
 	return readSettings(h, merged)
 }
 

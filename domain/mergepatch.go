@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -22,6 +23,16 @@ func MergePatch(target, patch []byte) ([]byte, error) {
 		return nil, err
 	}
 	return merged, merged.Compact()
+}
+
+// checkMembers refuses a patch with members that v does not have: removing what
+// cannot be there is a mistake too.
+func checkMembers(patch []byte, v any) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(patch))
+	if err := json.UnmarshalDecode(d, v, json.RejectUnknownMembers(true)); err != nil {
+		return explain(d, err)
+	}
+	return nil
 }
 
 // member is one of an object's; deleted ones have no value.

@@ -71,6 +71,9 @@ func edit[T Entity, P resource[T]](c *Catalog, old P, patch []byte) (P, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkMembers(patch, new(T)); err != nil {
+		return nil, err
+	}
 	var next T
 	p := P(&next)
 	*p.header() = *P(&before).header()
