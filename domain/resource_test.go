@@ -48,6 +48,12 @@ func TestSegmentsTakeChangesOfMembers(t *testing.T) {
 	refused(t, "size")(l.CreateSegment(newUUID(), []byte(`{"name":"h","size":5}`)))
 	refused(t, "ids")(l.CreateSegment(newUUID(), []byte(`{"name":"h","ids":null}`)))
 	refused(t, "ids")(l.CreateSegment(newUUID(), []byte(`{"name":"h","ids":[7]}`)))
+	refused(t, "ids")(l.CreateSegment(newUUID(), []byte(`{"name":"h","ids":[""]}`)))
+	many, err := Encode(map[string]any{"name": "h", "ids": ids(0, maxMembersChange+1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "ids")(l.CreateSegment(newUUID(), many))
 }
 
 func TestSegmentsHoldAMillionMembers(t *testing.T) {

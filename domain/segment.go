@@ -45,7 +45,7 @@ func (c *Catalog) CreateSegment(id uuid.UUID, body []byte) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := c.ChangeMembers(g, ids, nil)
+	members, err := c.changeMembers(g, "ids", ids, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +61,16 @@ func (c *Catalog) EditSegment(g *Segment, patch []byte) ([]Change, error) {
 // ChangeMembers decides to add and remove ids; those already in, or already
 // out, make no change.
 func (c *Catalog) ChangeMembers(g *Segment, add, remove []string) ([]Change, error) {
+	return c.changeMembers(g, "add", add, remove)
+}
+
+// changeMembers names the field that add came in.
+func (c *Catalog) changeMembers(g *Segment, field string, add, remove []string) ([]Change, error) {
 	if len(add)+len(remove) > maxMembersChange {
-		return nil, Invalid("add", "must be at most %d ids at once, with remove", maxMembersChange)
+		return nil, Invalid(field, "must be at most %d ids at once, those to remove included", maxMembersChange)
 	}
 	has := c.members[g.ID]
-	added, err := distinct("add", add, func(id string) bool { _, in := has[id]; return !in })
+	added, err := distinct(field, add, func(id string) bool { _, in := has[id]; return !in })
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +82,7 @@ func (c *Catalog) ChangeMembers(g *Segment, add, remove []string) ([]Change, err
 		return nil, Invalid("remove", "must not hold an id that is also in add: %q", id)
 	}
 	if len(has)+len(added)-len(removed) > MaxMembers {
-		return nil, Invalid("add", "must leave at most %d members", MaxMembers)
+		return nil, Invalid(field, "must leave at most %d members", MaxMembers)
 	}
 	if len(added)+len(removed) == 0 {
 		return nil, nil
