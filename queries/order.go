@@ -33,8 +33,7 @@ type order struct {
 // orderOf reads a sort field, descending after a minus; the default is key.
 func orderOf(sort string) (order, error) {
 	name, descending := strings.CutPrefix(sort, "-")
-	text := func(value string) (any, error) { return value, nil }
-	o := order{name: name, descending: descending, argument: text}
+	o := order{name: name, descending: descending, argument: textArgument}
 	switch name {
 	case "", "key":
 		o.name, o.column = "key", `key collate "C"`
@@ -74,10 +73,18 @@ func leading(s string, n int) string {
 // momentValue writes microseconds with a fixed number of digits.
 func momentValue(t time.Time) string { return fmt.Sprintf("%020d", t.UnixMicro()) }
 
+// momentArgument reads what momentValue wrote.
 func momentArgument(value string) (any, error) {
 	micros, err := strconv.ParseInt(value, 10, 64)
-	return time.UnixMicro(micros), err
+	t := time.UnixMicro(micros)
+	if err == nil && (momentValue(t) != value || t.Year() < 1 || t.Year() > 9999) {
+		err = strconv.ErrRange
+	}
+	return t, err
 }
+
+// textArgument refuses what Postgres cannot take for a text.
+func textArgument(value string) (any, error) { return value, checkSearch("cursor", value) }
 
 // direction is the SQL of the order's direction, and of what comes after.
 func (o order) direction() (asc, after string) {
