@@ -59,7 +59,7 @@ func TestSegmentsTakeChangesOfMembers(t *testing.T) {
 func TestSegmentsHoldAMillionMembers(t *testing.T) {
 	l := newLedger()
 	g := l.segment(t, `{"name":"g"}`)
-	for i := range 5 {
+	for i := range MaxMembers / maxMembersChange {
 		must(t, l)(l.ChangeMembers(g, ids(i*maxMembersChange, (i+1)*maxMembersChange), nil))
 	}
 	g, _ = l.Segments.ByKey("g")

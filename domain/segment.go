@@ -9,8 +9,9 @@ import (
 const (
 	// MaxMembers bounds a segment.
 	MaxMembers = 1_000_000
-	// maxMembersChange bounds one change of members.
-	maxMembersChange = 200_000
+	// maxMembersChange bounds one change of members, and so the time that it
+	// holds the append lock.
+	maxMembersChange = 100_000
 )
 
 // Segment is a named set of ids that audiences refer to.

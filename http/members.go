@@ -11,7 +11,7 @@ func memberRoutes() []route {
 	return []route{{
 		method: http.MethodPatch, path: "/segments/{id}/members", id: "change-members", tag: "Segments",
 		summary: "Add and remove a segment's members",
-		doc:     "Ids that are in already, or out already, change nothing. Up to 200,000 at once.",
+		doc:     "Ids that are in already, or out already, change nothing. Up to 100,000 at once.",
 		role:    domain.Editor, command: true, conditional: true,
 		body:   &body{limit: maxBigBody, schema: "MembersChange", example: `{"add":["u1","u2"],"remove":["u3"],"reason":"beta, second wave"}`},
 		ok:     success{status: http.StatusOK, schema: "Segment", example: segmentExample, versioned: true},

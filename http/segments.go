@@ -8,7 +8,7 @@ func segments() resource {
 	return resource{
 		kind: domain.KindSegment, path: "/segments", tag: "Segments", noun: "segment", plural: "segments",
 		schema: "Segment", reader: domain.Viewer, editor: domain.Editor, bodyLimit: maxBigBody,
-		doc:     "A named set of unit ids that audiences refer to with $inGroup. Up to 200,000 ids here, up to 1,000,000 with PATCH /segments/{id}/members.",
+		doc:     "A named set of unit ids that audiences refer to with $inGroup. Up to 100,000 ids here, up to 1,000,000 with PATCH /segments/{id}/members.",
 		create:  `{"name":"Beta","ids":["u1","u2"]}`,
 		patch:   `{"description":"Asked to see everything first"}`,
 		example: segmentExample,
