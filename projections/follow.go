@@ -198,8 +198,7 @@ func (f *Follower) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	var catalog *domain.Catalog
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, f.pool, options, func(tx pgx.Tx) (err error) {
+	err := Snapshot(ctx, f.pool, func(tx pgx.Tx) (err error) {
 		catalog, err = Load(ctx, tx)
 		return err
 	})

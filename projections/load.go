@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/go-json-experiment/json"
 
@@ -15,8 +17,21 @@ import (
 	"github.com/assaylabs/assay/eventstore"
 )
 
+// Snapshot runs f in a transaction that sees one state of the ledger and of all
+// read models. It locks them against a replay's swap before it looks: to a
+// snapshot that is older than its rows a new table is empty.
+func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "lock table "+strings.Join(Tables(), ", ")+" in access share mode"); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
 // Load restores the catalog that the read models hold. It must run in a
-// transaction that sees one state: under the append lock, or repeatable read.
+// transaction that sees one state: under the append lock, or in a Snapshot.
 func Load(ctx context.Context, q eventstore.Querier) (*domain.Catalog, error) {
 	head, err := eventstore.ReadHead(ctx, q)
 	if err != nil {

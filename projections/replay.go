@@ -50,16 +50,24 @@ func Replay(ctx context.Context, pool *pgxpool.Pool, tables []string, opts Repla
 			return Replayed{}, domain.Invalid("projection", "must be one of %q, is %q", Tables(), t)
 		}
 	}
+	// All lock the tables in one order.
+	tables = slices.DeleteFunc(Tables(), func(t string) bool { return !slices.Contains(tables, t) })
+	if len(tables) == 0 {
+		return Replayed{}, domain.Invalid("projection", "must be one of %q", Tables())
+	}
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return Replayed{}, err
 	}
 	defer conn.Release()
 	r := &replayer{conn: conn.Conn(), pool: pool, tables: tables, opts: opts}
-	if err := r.begin(ctx); err != nil {
+	if err := r.lock(ctx); err != nil {
 		return Replayed{}, err
 	}
 	defer r.cleanUp(ctx)
+	if err := r.begin(ctx); err != nil {
+		return Replayed{}, err
+	}
 	if err := r.catchUp(ctx); err != nil {
 		return Replayed{}, err
 	}
@@ -76,16 +84,22 @@ type replayer struct {
 	blocked time.Duration
 }
 
-// begin makes the empty tables. The session's advisory lock keeps a second
-// replay out.
-func (r *replayer) begin(ctx context.Context) error {
+// replayLock is the key of the session's lock that keeps a second replay out.
+const replayLock = "hashtext('assay replay ' || current_schema())"
+
+func (r *replayer) lock(ctx context.Context) error {
 	var alone bool
-	if err := r.conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('assay replay ' || current_schema()))`).Scan(&alone); err != nil {
+	if err := r.conn.QueryRow(ctx, "select pg_try_advisory_lock("+replayLock+")").Scan(&alone); err != nil {
 		return err
 	}
 	if !alone {
 		return &domain.ConflictError{Problem: "another replay is under way"}
 	}
+	return nil
+}
+
+// begin makes the empty tables.
+func (r *replayer) begin(ctx context.Context) error {
 	head, err := eventstore.ReadHead(ctx, r.conn)
 	if err != nil {
 		return err
@@ -94,12 +108,28 @@ func (r *replayer) begin(ctx context.Context) error {
 	// Every table is filled, so that one fold serves any choice; only the
 	// chosen ones are swapped.
 	for _, t := range Tables() {
-		sql := fmt.Sprintf("drop table if exists %[1]s%[2]s; create table %[1]s%[2]s (like %[1]s including all)", t, staging)
-		if _, err := r.conn.Exec(ctx, sql); err != nil {
+		if err := makeStaging(ctx, r.conn, t); err != nil {
 			return fmt.Errorf("make %s%s: %w", t, staging, err)
 		}
 	}
 	return nil
+}
+
+// makeStaging makes an empty table like the one that serves, with its storage
+// parameters, which LIKE leaves out.
+func makeStaging(ctx context.Context, conn *pgx.Conn, table string) error {
+	var parameters string
+	err := conn.QueryRow(ctx, `select coalesce(array_to_string(reloptions, ', '), '') from pg_class where oid = $1::text::regclass`, table).
+		Scan(&parameters)
+	if err != nil {
+		return err
+	}
+	sql := fmt.Sprintf("drop table if exists %[1]s%[2]s; create table %[1]s%[2]s (like %[1]s including all)", table, staging)
+	if parameters != "" {
+		sql += " with (" + parameters + ")"
+	}
+	_, err = conn.Exec(ctx, sql)
+	return err
 }
 
 // catchUp folds until few records are left.
@@ -112,14 +142,24 @@ func (r *replayer) catchUp(ctx context.Context) error {
 		if head.Position-r.catalog.Position() <= nearEnough {
 			return nil
 		}
-		if err := r.fold(ctx, r.pool, head.Position); err != nil {
+		if err := r.fold(ctx, head.Position); err != nil {
 			return err
 		}
 	}
 }
 
-// fold applies what is after the catalog to it and to the new tables.
-func (r *replayer) fold(ctx context.Context, q eventstore.Querier, total int64) error {
+// fold applies what is after the catalog to it and to the new tables. Another
+// connection than theirs reads, as long as it takes.
+func (r *replayer) fold(ctx context.Context, total int64) error {
+	return pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "set local statement_timeout = 0"); err != nil {
+			return err
+		}
+		return r.foldFrom(ctx, tx, total)
+	})
+}
+
+func (r *replayer) foldFrom(ctx context.Context, q eventstore.Querier, total int64) error {
 	return stream(ctx, q, r.catalog.Position(), func(c *chunk) error {
 		if c.fault != nil {
 			return fmt.Errorf("record %d: %s", c.fault.position, c.fault.problem)
@@ -149,62 +189,21 @@ func (r *replayer) store(ctx context.Context, run []eventstore.Record) error {
 	return r.conn.SendBatch(ctx, b).Close()
 }
 
-// swap folds the rest under the append lock and lets the tables change places.
-func (r *replayer) swap(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
-		grants, err := tableGrants(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "select one from event_head for update"); err != nil {
-			return err
-		}
-		start := time.Now()
-		defer func() { r.blocked = time.Since(start) }()
-		// Its own connection reads: this one cannot read and write at once.
-		if err := r.fold(ctx, r.pool, r.catalog.Position()); err != nil {
-			return err
-		}
-		b := &pgx.Batch{}
-		for _, t := range r.tables {
-			queueSwap(b, t, grants)
-		}
-		return tx.SendBatch(ctx, b).Close()
-	})
-}
-
-// grant is a right that somebody has on a table.
-type grant struct{ table, grantee, privilege string }
-
-func tableGrants(ctx context.Context, q eventstore.Querier) ([]grant, error) {
-	rows, err := q.Query(ctx, `select c.relname, pg_get_userbyid(a.grantee), a.privilege_type
-		from pg_class c, aclexplode(c.relacl) a
-		where c.relnamespace = current_schema()::regnamespace and a.grantee <> 0 and a.grantee <> c.relowner`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (g grant, err error) {
-		err = row.Scan(&g.table, &g.grantee, &g.privilege)
-		return g, err
-	})
-}
-
-// queueSwap replaces a table by its new one, with its rights and the names of
-// its indexes.
-func queueSwap(b *pgx.Batch, table string, grants []grant) {
-	b.Queue("drop table " + table)
-	b.Queue("alter table " + table + staging + " rename to " + table)
-	for _, g := range grants {
-		if g.table == table {
-			b.Queue("grant " + g.privilege + " on " + table + " to " + pgx.Identifier{g.grantee}.Sanitize())
-		}
-	}
-}
-
-// cleanUp drops what was not swapped.
+// cleanUp drops what was not swapped, and gives up the lock.
 func (r *replayer) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
+	if r.conn.IsClosed() { // as after a cancelled statement; its lock goes with it
+		conn, err := r.pool.Acquire(ctx)
+		if err != nil {
+			return // the next replay cleans up
+		}
+		defer conn.Release()
+		r.conn = conn.Conn()
+		if _, err := r.conn.Exec(ctx, "select pg_advisory_lock("+replayLock+")"); err != nil {
+			return
+		}
+	}
 	var errs []error
 	for _, t := range Tables() {
 		_, err := r.conn.Exec(ctx, "drop table if exists "+t+staging)

@@ -44,7 +44,7 @@ const maxMismatches = 20
 // record on, in one snapshot, and says what differs.
 func Verify(ctx context.Context, pool *pgxpool.Pool, opts VerifyOptions) (Verification, error) {
 	var result Verification
-	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err := Snapshot(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "set local statement_timeout = 0"); err != nil {
 			return err
 		}

@@ -393,7 +393,7 @@ func TestVerifyComparesReadModels(t *testing.T) {
 // record does not wait for the last, and an end of the context is no verdict.
 func TestVerifyStopsEarly(t *testing.T) {
 	l := ledgertest.New(t)
-	fill(t, l, 30_000)
+	fill(t, l, 24_000)
 	pool := l.Pool(t)
 	c := l.Superuser(t)
 

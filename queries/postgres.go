@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/projections"
 )
 
 const (
@@ -54,8 +55,7 @@ func (p *postgres) read(ctx context.Context, f func(ctx context.Context, pool *p
 // snapshot runs f in a transaction that sees one state of all tables.
 func (p *postgres) snapshot(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	return p.read(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
-		return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
-			func(tx pgx.Tx) error { return f(ctx, tx) })
+		return projections.Snapshot(ctx, pool, func(tx pgx.Tx) error { return f(ctx, tx) })
 	})
 }
 
