@@ -8,13 +8,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/control"
 	"github.com/assaylabs/assay/projections"
 )
 
+// redisProjection is the name of the one projection that is not a table.
+const redisProjection = "redis"
+
 func (p *program) replay() *cobra.Command {
 	var asJSON bool
-	names := append(projections.Tables(), "all")
+	names := append(projections.Tables(), redisProjection, "all")
 	cmd := &cobra.Command{
 		Use: "replay projection...", Short: "Rebuild projections from the ledger", ValidArgs: names,
 		Args: cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
@@ -38,10 +42,47 @@ Projections: ` + fmt.Sprint(names),
 
 func (p *program) rebuild(ctx context.Context, cfg control.Config, names []string, asJSON bool) error {
 	tables := slices.Compact(slices.Sorted(slices.Values(names)))
+	tables = slices.DeleteFunc(tables, func(name string) bool { return name == redisProjection })
+	toRedis := slices.Contains(names, redisProjection)
 	if slices.Contains(names, "all") {
-		tables = projections.Tables()
+		tables, toRedis = projections.Tables(), cfg.RedisURL != ""
 	}
-	return p.rebuildTables(ctx, cfg, tables, asJSON)
+	if toRedis && cfg.RedisURL == "" {
+		return &control.ConfigError{Variable: "REDIS_URL", Problem: "must be set to rebuild redis"}
+	}
+	if len(tables) > 0 {
+		if err := p.rebuildTables(ctx, cfg, tables, asJSON); err != nil {
+			return err
+		}
+	}
+	if !toRedis {
+		return nil
+	}
+	return p.rebuildRedis(ctx, cfg, asJSON)
+}
+
+func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, asJSON bool) error {
+	pool, err := eventstore.Open(ctx, cfg.DatabaseURL, eventstore.PoolConfig{Schema: cfg.Namespace})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	client, err := projections.OpenRedis(cfg.RedisURL)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	report, end := p.progress("replay redis")
+	done, err := projections.ReplayRedis(ctx, pool, client, cfg.Namespace, projections.ReplayOptions{Progress: report})
+	end()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return p.printJSON(done)
+	}
+	_, err = fmt.Fprintf(p.stdout, "rebuilt redis from %d records: %d documents\n", done.Records, done.Documents)
+	return err
 }
 
 func (p *program) rebuildTables(ctx context.Context, cfg control.Config, tables []string, asJSON bool) error {
