@@ -50,6 +50,9 @@ func (s *Service) experimentNow(ctx context.Context, ref string) (doc jsontext.V
 }
 
 func (s *Service) experimentInPostgres(ctx context.Context, ref string) (doc jsontext.Value, version int, position int64, err error) {
+	if !nameable(ref) {
+		return nil, 0, 0, domain.ErrNotFound
+	}
 	if s.postgres.down() {
 		return nil, 0, 0, errDown
 	}
@@ -60,6 +63,10 @@ func (s *Service) experimentInPostgres(ctx context.Context, ref string) (doc jso
 	})
 	return doc, version, position, err
 }
+
+// nameable says whether an experiment could have that key or id at all. What
+// Postgres cannot take for a text is not worth asking it.
+func nameable(ref string) bool { return checkSearch("id", ref) == nil }
 
 // idOf is the id that ref is, nil where it is none.
 func idOf(ref string) *uuid.UUID {

@@ -101,6 +101,9 @@ func (s *Service) positionOf(ctx context.Context, m Moment) (int64, error) {
 // key is that of the experiment that had it last, up to a position.
 func (s *Service) holder(ctx context.Context, ref string, position int64) (uuid.UUID, error) {
 	var id uuid.UUID
+	if !nameable(ref) {
+		return id, domain.ErrNotFound
+	}
 	err := s.postgres.read(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
 		return pool.QueryRow(ctx, `select x.id from experiments x
 			join events e on e.stream_id = $3 || x.id::text and e.version = 1

@@ -60,13 +60,14 @@ func (p *postgres) snapshot(ctx context.Context, f func(ctx context.Context, tx 
 }
 
 // translate makes Postgres's errors the domain's. A statement that Postgres
-// does not understand is a fault of this program, which waiting does not cure.
+// does not understand, or a value that it cannot hold, is a fault of this
+// program, which waiting does not cure.
 func (p *postgres) translate(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.ErrNotFound
 	}
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && strings.HasPrefix(pg.Code, "42") {
+	if errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "42") || strings.HasPrefix(pg.Code, "22")) {
 		return fmt.Errorf("query: %w", err)
 	}
 	return unavailable(err)
