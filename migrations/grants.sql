@@ -1,11 +1,13 @@
 -- What the serving role may do: read everything, append to the ledger, and keep
 -- the read models. It owns nothing.
 revoke all on all tables in schema {{schema}} from {{role}};
-revoke create on schema {{schema}} from {{role}};
+-- From public too: before Postgres 15 everybody may create in schema public.
+revoke create on schema {{schema}} from {{role}}, public;
 grant usage on schema {{schema}} to {{role}};
 grant select on all tables in schema {{schema}} to {{role}};
 grant insert on events, idempotency_keys, daily_reports, status_history to {{role}};
-grant update on event_head to {{role}};
+-- Not when the ledger began.
+grant update (position, recorded_at, hash) on event_head to {{role}};
 grant insert, update on experiments, resources, daily_state, daily_changes to {{role}};
 grant insert, delete on segment_members to {{role}};
 grant execute on function ledger_clock() to {{role}};

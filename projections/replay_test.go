@@ -224,8 +224,8 @@ func TestReplayWaitsForSnapshots(t *testing.T) {
 func TestReplayMayTakeItsTime(t *testing.T) {
 	l, _ := chronicle(t)
 	exec(t, l.Superuser(t), `alter table events rename to slow;
-		create view events as select slow.* from slow, lateral (select pg_sleep(0.005 + 0 * position)) s`)
-	pool, err := eventstore.Open(t.Context(), l.Owner+"&statement_timeout=300ms", eventstore.PoolConfig{})
+		create view events as select slow.* from slow, lateral (select pg_sleep(0.025 + 0 * position)) s`)
+	pool, err := eventstore.Open(t.Context(), l.Owner+"&statement_timeout=1500ms", eventstore.PoolConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
