@@ -79,7 +79,10 @@ func (c *Catalog) Begin() {
 }
 
 // Keep ends a tentative sequence and keeps it.
-func (c *Catalog) Keep() { c.saved, c.journal = nil, c.journal[:0] }
+func (c *Catalog) Keep() {
+	clear(c.journal) // what was replaced may be large
+	c.saved, c.journal = nil, c.journal[:0]
+}
 
 // Rollback ends a tentative sequence and undoes it.
 func (c *Catalog) Rollback() {

@@ -197,3 +197,11 @@ func TestReasons(t *testing.T) {
 		}
 	}
 }
+
+// Of several faults the same one is named every time.
+func TestFaultsOfOverridesAreInOrder(t *testing.T) {
+	l := newLedger()
+	for range 20 {
+		refused(t, "overrides.a")(l.draft(t, `{"name":"x","overrides":{"c":"z","b":"z","a":"z","d":"z"}}`))
+	}
+}

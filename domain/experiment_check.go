@@ -2,7 +2,9 @@ package domain
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/assaylabs/assay/targeting"
 )
@@ -144,7 +146,8 @@ func (s *Settings) checkOverrides() error {
 	if len(s.Overrides) > maxOverrides {
 		return Invalid("overrides", "must be at most %d units; a segment holds more", maxOverrides)
 	}
-	for unit, key := range s.Overrides {
+	for _, unit := range slices.Sorted(maps.Keys(s.Overrides)) {
+		key := s.Overrides[unit]
 		if unit == "" || len(unit) > maxUnit {
 			return Invalid("overrides", "must have unit ids of 1 to %d bytes", maxUnit)
 		}
