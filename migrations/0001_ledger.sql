@@ -19,7 +19,8 @@ select 0, now_, decode(repeat('00', 32), 'hex'), now_ from (select ledger_clock(
 
 create table events (
     position       bigint      primary key check (position > 0),
-    stream_id      text        not null,
+    -- "C": compared as bytes, the cheapest way to keep an index in order.
+    stream_id      text collate "C" not null,
     version        integer     not null check (version > 0),
     type           text        not null,
     schema_version integer     not null,
@@ -56,8 +57,8 @@ alter table events enable always trigger append_only;
 -- The answers of commands that came with an idempotency key, written with
 -- their events.
 create table idempotency_keys (
-    actor        text        not null,
-    key          text        not null,
+    actor        text collate "C" not null,
+    key          text collate "C" not null,
     request_hash bytea       not null,
     answer       json        not null,
     position     bigint      not null,

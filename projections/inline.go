@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
@@ -41,13 +42,13 @@ func queueExperiments(b *pgx.Batch, suffix string, rows []experimentRow) {
 		return
 	}
 	b.Queue(`insert into experiments`+suffix+` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
-		select i, k, n, s, d::json, v, p, c, u, x
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bigint[],
+		select i, k, n, s, d, v, p, c, u, x
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[], $6::int[], $7::bigint[],
 			$8::timestamptz[], $9::timestamptz[], $10::bool[]) r (i, k, n, s, d, v, p, c, u, x)
 		on conflict (id) do update set name = excluded.name, status = excluded.status, doc = excluded.doc,
 			version = excluded.version, position = excluded.position, updated_at = excluded.updated_at,
 			deleted = excluded.deleted`,
-		column(rows, func(r experimentRow) uuid.UUID { return r.ID }),
+		ids(rows, func(r experimentRow) uuid.UUID { return r.ID }),
 		column(rows, func(r experimentRow) string { return r.Key }),
 		column(rows, func(r experimentRow) string { return r.Name }),
 		column(rows, func(r experimentRow) string { return r.Status }),
@@ -64,12 +65,12 @@ func queueResources(b *pgx.Batch, suffix string, rows []resourceRow) {
 		return
 	}
 	b.Queue(`insert into resources`+suffix+` (kind, id, key, doc, version, position, deleted)
-		select t, i, k, d::json, v, p, x
-		from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bool[]) r (t, i, k, d, v, p, x)
+		select t, i, k, d, v, p, x
+		from unnest($1::text[], $2::uuid[], $3::text[], $4::json[], $5::int[], $6::bigint[], $7::bool[]) r (t, i, k, d, v, p, x)
 		on conflict (kind, id) do update set doc = excluded.doc, version = excluded.version,
 			position = excluded.position, deleted = excluded.deleted`,
 		column(rows, func(r resourceRow) string { return r.Kind }),
-		column(rows, func(r resourceRow) uuid.UUID { return r.ID }),
+		ids(rows, func(r resourceRow) uuid.UUID { return r.ID }),
 		column(rows, func(r resourceRow) string { return r.Key }),
 		column(rows, func(r resourceRow) string { return r.Doc }),
 		column(rows, func(r resourceRow) int32 { return r.Version }),
@@ -83,12 +84,12 @@ func queueMembers(b *pgx.Batch, suffix string, entered, left []memberRow) {
 	if len(entered) > 0 {
 		b.Queue(`insert into segment_members`+suffix+` (segment_id, member)
 			select * from unnest($1::uuid[], $2::text[]) on conflict do nothing`,
-			column(entered, segment), column(entered, member))
+			ids(entered, segment), column(entered, member))
 	}
 	if len(left) > 0 {
 		b.Queue(`delete from segment_members`+suffix+` where (segment_id, member) in
 			(select * from unnest($1::uuid[], $2::text[]))`,
-			column(left, segment), column(left, member))
+			ids(left, segment), column(left, member))
 	}
 }
 
@@ -99,7 +100,7 @@ func queueStatuses(b *pgx.Batch, suffix string, rows []statusRow) {
 	b.Queue(`insert into status_history`+suffix+` (id, experiment_id, old_status, new_status, "timestamp")
 		select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])`,
 		column(rows, func(r statusRow) int64 { return r.ID }),
-		column(rows, func(r statusRow) uuid.UUID { return r.Experiment }),
+		ids(rows, func(r statusRow) uuid.UUID { return r.Experiment }),
 		column(rows, func(r statusRow) string { return r.Old }),
 		column(rows, func(r statusRow) string { return r.New }),
 		column(rows, func(r statusRow) time.Time { return r.At }))
@@ -125,7 +126,7 @@ func queueChanges(b *pgx.Batch, suffix string, rows []changeRow) {
 		select d::date, e, k, n, c from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[]) r (d, e, k, n, c)
 		on conflict (date, experiment_id) do update set name = excluded.name, changes = excluded.changes`,
 		column(rows, func(r changeRow) string { return r.Date }),
-		column(rows, func(r changeRow) uuid.UUID { return r.Experiment }),
+		ids(rows, func(r changeRow) uuid.UUID { return r.Experiment }),
 		column(rows, func(r changeRow) string { return r.Key }),
 		column(rows, func(r changeRow) string { return r.Name }),
 		column(rows, func(r changeRow) int32 { return r.Changes }))
@@ -143,6 +144,16 @@ func column[R, V any](rows []R, value func(R) V) []V {
 	values := make([]V, len(rows))
 	for i := range rows {
 		values[i] = value(rows[i])
+	}
+	return values
+}
+
+// ids takes a column of ids in the form that pgx encodes at once: a uuid.UUID it
+// would print and parse again.
+func ids[R any](rows []R, value func(R) uuid.UUID) pgtype.FlatArray[pgtype.UUID] {
+	values := make(pgtype.FlatArray[pgtype.UUID], len(rows))
+	for i := range rows {
+		values[i] = pgtype.UUID{Bytes: value(rows[i]), Valid: true}
 	}
 	return values
 }

@@ -1,0 +1,124 @@
+// Package bench measures what Assay promises about speed, each promise beside
+// its floor on the same server in the same run. README.md has the figures.
+package bench
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/assaylabs/assay/eventstore"
+	"github.com/assaylabs/assay/internal/ledgertest"
+	"github.com/assaylabs/assay/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// durable is a ledger on a server of its own that waits for the disk.
+func durable(b *testing.B) ledgertest.Ledger {
+	b.Helper()
+	server := pgtest.Dedicated(b, nil)
+	return ledgertest.Migrate(b, server.URL("postgres", "postgres"))
+}
+
+// sized is n, or the smaller one where only a look at the benchmark is wanted.
+func sized(n, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return n
+}
+
+// insertFloor is what there is to compare with: a bare one-row INSERT in its own
+// commit, on one of so many connections.
+func insertFloor(b *testing.B, l ledgertest.Ledger, connections int) func(int) {
+	b.Helper()
+	ctx := context.Background()
+	pool := open(b, l.Owner, connections)
+	_, err := pool.Exec(ctx, `create table floor (id bigserial primary key, stream text, data json, at timestamptz default now())`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func(int) {
+		_, err := pool.Exec(ctx, `insert into floor (stream, data) values ($1, $2)`,
+			"experiment/0193", `{"old_status":"inactive","new_status":"active"}`)
+		if err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+func open(b *testing.B, url string, connections int) *pgxpool.Pool {
+	b.Helper()
+	pool, err := eventstore.Open(context.Background(), url, eventstore.PoolConfig{MaxConns: connections})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	return pool
+}
+
+// throughput compares how often claim and floor run in a second, each from so
+// many goroutines, which are numbered. They take turns, so that whatever else
+// the machine does hits both; the median round counts.
+func throughput(b *testing.B, callers int, floor, claim func(caller int)) {
+	b.Helper()
+	calls := sized(64, 4)
+	rate := func(f func(int)) float64 {
+		start := time.Now()
+		var wg sync.WaitGroup
+		for caller := range callers {
+			wg.Go(func() {
+				for range calls {
+					f(caller)
+				}
+			})
+		}
+		wg.Wait()
+		return float64(callers*calls) / time.Since(start).Seconds()
+	}
+	rate(floor)
+	rate(claim)
+	var floors, claims, ratios []float64
+	for b.Loop() {
+		f, c := rate(floor), rate(claim)
+		floors, claims, ratios = append(floors, f), append(claims, c), append(ratios, c/f)
+	}
+	b.ReportMetric(median(floors), "floor/s")
+	b.ReportMetric(median(claims), "claim/s")
+	b.ReportMetric(median(ratios), "x_floor")
+}
+
+// latency compares the median times of one call, made alone, by turns of a few.
+func latency(b *testing.B, floor, claim func(int)) {
+	b.Helper()
+	turn := sized(20, 2)
+	times := func(f func(int), all []float64) []float64 {
+		for range turn {
+			start := time.Now()
+			f(0)
+			all = append(all, time.Since(start).Seconds())
+		}
+		return all
+	}
+	times(floor, nil)
+	times(claim, nil)
+	var floors, claims []float64
+	for b.Loop() {
+		floors, claims = times(floor, floors), times(claim, claims)
+	}
+	b.ReportMetric(median(floors)*1e6, "floor-us")
+	b.ReportMetric(median(claims)*1e6, "claim-us")
+	b.ReportMetric(median(claims)/median(floors), "x_floor")
+}
+
+func median(values []float64) float64 { return quantile(values, 0.5) }
+
+func quantile(values []float64, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
