@@ -3,12 +3,14 @@ package queries
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/projections"
 )
 
 // Experiment reads an experiment's document by id or key, as it stands or as it
@@ -27,18 +29,27 @@ func (s *Service) Experiment(ctx context.Context, ref string, m Moment) (doc jso
 }
 
 // experimentNow reads memory where that holds all that this process knows of,
-// else Postgres, and else memory again, which says how old it is.
+// else Postgres, and else the newer of Redis and memory, which say how old they
+// are.
 func (s *Service) experimentNow(ctx context.Context, ref string) (doc jsontext.Value, version int, position int64, err error) {
-	if !s.current() {
-		doc, version, position, err = s.experimentInPostgres(ctx, ref)
-		if err == nil || !errors.Is(err, domain.ErrUnavailable) {
-			return doc, version, position, err
-		}
+	if s.current() {
+		return experimentInMemory(s.follower.View(), ref)
+	}
+	doc, version, position, err = s.experimentInPostgres(ctx, ref)
+	if err == nil || !errors.Is(err, domain.ErrUnavailable) {
+		return doc, version, position, err
 	}
 	view := s.follower.View()
+	if all, position, ok := s.readRedis(ctx, view.Position); ok {
+		return experimentIn(all, position, ref)
+	}
 	if !view.Loaded {
 		return nil, 0, 0, err
 	}
+	return experimentInMemory(view, ref)
+}
+
+func experimentInMemory(view *projections.View, ref string) (doc jsontext.Value, version int, position int64, err error) {
 	found, ok := view.ByKey[ref]
 	if id, bad := uuid.Parse(ref); !ok && bad == nil {
 		found, ok = view.ByID[id]
@@ -47,6 +58,18 @@ func (s *Service) experimentNow(ctx context.Context, ref string) (doc jsontext.V
 		return nil, 0, 0, domain.ErrNotFound
 	}
 	return found.JSON, found.Experiment.Version, view.Position, nil
+}
+
+// experimentIn finds an experiment by key, else by id.
+func experimentIn(all []*entry, position int64, ref string) (doc jsontext.Value, version int, _ int64, err error) {
+	i := slices.IndexFunc(all, func(e *entry) bool { return e.experiment.Key == ref })
+	if id := idOf(ref); i < 0 && id != nil {
+		i = slices.IndexFunc(all, func(e *entry) bool { return e.experiment.ID == *id })
+	}
+	if i < 0 {
+		return nil, 0, 0, domain.ErrNotFound
+	}
+	return all[i].doc, all[i].experiment.Version, position, nil
 }
 
 func (s *Service) experimentInPostgres(ctx context.Context, ref string) (doc jsontext.Value, version int, position int64, err error) {

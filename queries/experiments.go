@@ -162,25 +162,30 @@ func (l *listing) cut(sorted []placed, source string, position int64) List {
 // listRedis makes the list out of Redis; ok is false where Redis cannot be
 // trusted, or is behind what this process knows.
 func (s *Service) listRedis(ctx context.Context, l *listing) (list List, ok bool) {
-	if s.redis == nil || !s.redis.State().Up {
+	all, position, ok := s.readRedis(ctx, max(s.known(), l.MinPosition))
+	if !ok {
 		return List{}, false
 	}
-	known := max(s.known(), l.MinPosition)
+	return l.page(all, FromRedis, position), true
+}
+
+// readRedis reads all experiments from Redis, if they are not older than that.
+func (s *Service) readRedis(ctx context.Context, least int64) (all []*entry, position int64, ok bool) {
+	if s.redis == nil || !s.redis.State().Up {
+		return nil, 0, false
+	}
 	ctx, cancel := context.WithTimeout(ctx, redisPatience)
 	defer cancel()
 	held, position, err := s.redis.Read(ctx)
-	if err != nil || position < known {
-		return List{}, false
+	if err != nil || position < least {
+		return nil, 0, false
 	}
 	docs := make([]document, len(held))
 	for i, d := range held {
 		docs[i] = document{id: d.ID, text: d.JSON}
 	}
-	all, err := s.parsed.parse(docs)
-	if err != nil {
-		return List{}, false
-	}
-	return l.page(all, FromRedis, position), true
+	all, err = s.parsed.parse(docs)
+	return all, position, err == nil
 }
 
 // listMemory makes the list out of this process's memory.

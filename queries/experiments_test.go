@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
@@ -217,18 +216,18 @@ func TestSourceOfLists(t *testing.T) {
 	s := newStack(t)
 	s.create(t, `{"name":"one"}`)
 	s.settle(t)
-	source := func(want string) {
-		t.Helper()
-		list, err := s.Experiments(t.Context(), ListOptions{})
-		if err != nil || list.Source != want || len(list.Items) != 1 {
-			t.Errorf("%d items from %s, %v, want 1 from %s", len(list.Items), list.Source, err, want)
+	list, err := s.Experiments(t.Context(), ListOptions{})
+	if err != nil || list.Source != FromRedis || len(list.Items) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	for range 20 {
+		if err := s.client.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := s.Experiments(t.Context(), ListOptions{}); err != nil || len(list.Items) != 1 {
+			t.Fatalf("emptied: %+v, %v", list, err)
 		}
 	}
-	source(FromRedis)
-	if err := s.client.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	source(FromPostgres) // or the projection was faster: then this is Redis
 	for range 50 {
 		s.set(t, "one", domain.Active)
 		list, err := s.Experiments(t.Context(), ListOptions{Status: "active"})
@@ -240,8 +239,7 @@ func TestSourceOfLists(t *testing.T) {
 	if _, err := s.Experiments(t.Context(), ListOptions{MinPosition: 1_000}); !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("a list of a position to come: %v", err)
 	}
-	ready := time.Now()
-	if err := s.Wait(t.Context(), 1_000); !errors.Is(err, domain.ErrUnavailable) || time.Since(ready) < waitTime {
+	if err := s.Wait(t.Context(), 1_000); !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("waiting for it: %v", err)
 	}
 }
