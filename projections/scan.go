@@ -4,10 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
@@ -80,8 +76,9 @@ func readChunks(ctx context.Context, q eventstore.Querier, after int64, chunks c
 	defer rows.Close()
 	next := after + 1
 	c := &chunk{ready: make(chan struct{})}
+	reader := newReader(rows)
 	for rows.Next() {
-		r, bad := scanRow(rows, next)
+		r, bad := reader.record(next)
 		if bad != nil {
 			c.fault = bad
 			break
@@ -112,46 +109,6 @@ func send(ctx context.Context, chunks chan<- *chunk, c *chunk) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// scanRow reads a row that may have been tampered with in any column.
-func scanRow(rows pgx.Rows, want int64) (eventstore.Record, *fault) {
-	var (
-		position                               *int64
-		streamID, typ                          *string
-		version, schema                        *int
-		data, dataHash, hash                   []byte
-		command                                *uuid.UUID
-		actor, key, reason, request, correlate *string
-		at                                     *time.Time
-	)
-	err := rows.Scan(&position, &streamID, &version, &typ, &schema, &data, &dataHash, &command,
-		&actor, &key, &reason, &request, &correlate, &at, &hash)
-	if position != nil && *position < want {
-		return eventstore.Record{}, faultf(*position, "a record that was never appended, or twice the same position")
-	}
-	if position != nil && *position > want {
-		return eventstore.Record{}, faultf(want, "the record is missing")
-	}
-	for _, missing := range []bool{
-		position == nil, streamID == nil, version == nil, typ == nil, schema == nil, data == nil, dataHash == nil,
-		command == nil, actor == nil, key == nil, reason == nil, request == nil, correlate == nil, at == nil, hash == nil,
-	} {
-		if missing && err == nil {
-			err = fmt.Errorf("a column is null")
-		}
-	}
-	if err != nil {
-		return eventstore.Record{}, faultf(want, "the record cannot be read: %v", err)
-	}
-	if len(dataHash) != 32 || len(hash) != 32 {
-		return eventstore.Record{}, faultf(want, "a hash does not have 32 bytes")
-	}
-	return eventstore.Record{
-		Position: *position, Stream: domain.Stream(*streamID), Version: *version, Type: *typ, SchemaVersion: *schema,
-		Data: data, DataHash: eventstore.Hash(dataHash), CommandID: *command, Actor: *actor, KeyID: *key, Reason: *reason,
-		RequestID: *request, CorrelationID: *correlate, RecordedAt: at.UTC(), Hash: eventstore.Hash(hash),
-	}, nil
 }
 
 // decode checks each record's data against its hash, and decodes it.
