@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"cmp"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -116,13 +118,20 @@ func defaultSettings(h Header) Settings {
 }
 
 // normalize gives absent members their one form, so that equal settings have
-// equal bytes.
-func (s *Settings) normalize() {
+// equal bytes. A variation that was there before keeps its name and value where
+// nothing is said of them.
+func (s *Settings) normalize(before *Settings) {
 	if s.Tags == nil {
 		s.Tags = []string{}
 	}
 	for i := range s.Variations {
 		v := &s.Variations[i]
+		if j := before.variation(v.Key); j >= 0 {
+			v.Name = cmp.Or(v.Name, before.Variations[j].Name)
+			if len(v.Value) == 0 {
+				v.Value = before.Variations[j].Value.Clone()
+			}
+		}
 		if v.Name == "" {
 			v.Name = v.Key
 		}

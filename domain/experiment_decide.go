@@ -72,7 +72,7 @@ func (c *Catalog) CreateExperiment(draft ExperimentDraft) ([]Change, error) {
 		return nil, err
 	}
 	var err error
-	if e.Settings, err = readSettings(e.Header, draft.Settings); err != nil {
+	if e.Settings, err = readSettings(e.Header, &Settings{}, draft.Settings); err != nil {
 		return nil, err
 	}
 	if err := c.nameKey(&e); err != nil {
@@ -111,12 +111,12 @@ func (e *Experiment) stream() Stream { return StreamOf(KindExperiment, e.ID) }
 
 // readSettings reads a JSON object; unknown members are refused, absent ones
 // get their defaults.
-func readSettings(h Header, doc []byte) (Settings, error) {
+func readSettings(h Header, before *Settings, doc []byte) (Settings, error) {
 	s := defaultSettings(h)
 	if err := Decode(doc, &s); err != nil {
 		return Settings{}, err
 	}
-	s.normalize()
+	s.normalize(before)
 	return s, checkWeightsGiven(doc)
 }
 
@@ -153,7 +153,7 @@ func overlay(h Header, s Settings, patch []byte) (Settings, error) {
 	if err := checkMembers(patch, &Settings{}); err != nil {
 		return Settings{}, err
 	}
-	return readSettings(h, merged)
+	return readSettings(h, &s, merged)
 }
 
 // settle checks what an experiment should become, derives its split and layer

@@ -48,7 +48,7 @@ func experimentRoutes() []route {
 		{
 			method: http.MethodPatch, path: experimentPath, id: "patch-experiment", tag: experimentsTag,
 			summary: "Change an experiment",
-			doc:     "A JSON merge patch (RFC 7396) of the configuration. A change of weights moves the fewest slots that it can. A patch that changes nothing succeeds and appends nothing.",
+			doc:     "A JSON merge patch (RFC 7396) of the configuration: lists are replaced whole, though a variation that stays keeps the name and value that the patch does not give. A change of weights moves the fewest slots that it can. A patch that changes nothing succeeds and appends nothing.",
 			role:    domain.Editor, command: true, conditional: true,
 			body:   &body{limit: maxBody, patch: true, schema: "ExperimentPatch", example: `{"traffic_ppm":500000,"variations":[{"key":"control","weight":9},{"key":"treatment","weight":1}],"phase":"new"}`},
 			ok:     success{status: http.StatusOK, schema: "Experiment", example: experimentExample, versioned: true},
