@@ -180,13 +180,25 @@ func (f *Follower) Wait(ctx context.Context, position int64) error {
 	}
 }
 
-// lag is by how many positions, and for how long, the ledger is known to be
-// ahead.
-func (f *Follower) lag() (positions int64, d time.Duration) {
+// Known is the newest position that this process has heard of, in the history
+// that the ledger has now.
+func (f *Follower) Known() int64 {
 	known := f.store.Known()
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if positions = known - f.catalog.Position(); positions <= 0 || known <= f.ghost {
+	if known <= f.ghost {
+		return f.catalog.Position()
+	}
+	return max(known, f.catalog.Position())
+}
+
+// lag is by how many positions, and for how long, the ledger is known to be
+// ahead.
+func (f *Follower) lag() (positions int64, d time.Duration) {
+	known := f.Known()
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if positions = known - f.catalog.Position(); positions <= 0 {
 		return 0, 0
 	}
 	return positions, time.Since(f.current)

@@ -85,6 +85,7 @@ func history(t testing.TB, r *replica) []eventstore.Record {
 // However what this process commits and what it reads overlap, the catalog is
 // the ledger's.
 func TestFollowerTakesRecordsInAnyOrder(t *testing.T) {
+	t.Parallel()
 	r := newReplica(t, ledgertest.New(t))
 	followers := make([]*projections.Follower, 200)
 	for i := range followers {
@@ -126,6 +127,7 @@ func TestFollowerTakesRecordsInAnyOrder(t *testing.T) {
 
 // Views taken at every record, or now and then, come to the same.
 func TestViewByPieces(t *testing.T) {
+	t.Parallel()
 	whole := newReplica(t, ledgertest.New(t))
 	fresh := whole.still(t) // loaded at position 0
 	records := history(t, whole)
@@ -180,6 +182,7 @@ func poison(t testing.TB, ledger ledgertest.Ledger) int64 {
 // A record that cannot be applied stops the follower, which says so and keeps
 // serving what it had. Nothing after it is applied.
 func TestFollowerStopsAtPoison(t *testing.T) {
+	t.Parallel()
 	r := newReplica(t, ledgertest.New(t))
 	r.create(t, 2)
 	client := open(t, redistest.Memory(t).URL())
@@ -287,11 +290,12 @@ func TestFollowerOutlivesPostgres(t *testing.T) {
 // Restored to an earlier moment, with another history after it or none, the
 // ledger is read anew.
 func TestFollowerOfARewrittenLedger(t *testing.T) {
+	t.Parallel()
 	for name, after := range map[string]int{"shorter": 0, "as long": 3, "longer": 9} {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t, ledgertest.New(t))
 			r.create(t, 3)
-			restore := backup(t, r.ledger)
+			restore := r.ledger.Backup(t)
 			for i := range 3 {
 				r.set(t, fmt.Sprintf("e%d", i), "active")
 			}
@@ -315,6 +319,7 @@ func TestFollowerOfARewrittenLedger(t *testing.T) {
 }
 
 func TestMetricsAreWellFormed(t *testing.T) {
+	t.Parallel()
 	r := newReplica(t, ledgertest.New(t))
 	r.create(t, 1)
 	client := open(t, redistest.Memory(t).URL())

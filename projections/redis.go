@@ -209,16 +209,10 @@ func (r *Redis) read(ctx context.Context) (found, error) {
 
 // State is what this process knows of Redis.
 func (r *Redis) State() RedisState {
-	newest := r.newest()
+	newest := r.follower.Known()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	state := r.state
 	state.Lag = max(0, newest-state.Position)
 	return state
-}
-
-// newest is the newest position that this process knows of.
-func (r *Redis) newest() int64 {
-	behind, _ := r.follower.lag()
-	return r.follower.Position() + behind
 }

@@ -218,7 +218,7 @@ func TestRedisOfARewrittenLedger(t *testing.T) {
 	r.create(t, 5)
 	client := open(t, redistest.Real(t).URL())
 	r.set(t, "e1", "active")
-	restore := backup(t, r.ledger)
+	restore := r.ledger.Backup(t)
 	for i := range 6 {
 		r.set(t, "e0", []string{"active", "inactive"}[i%2])
 	}

@@ -45,6 +45,7 @@ const (
 
 // Whatever is done to Redis by hand is undone, though nobody commands anything.
 func TestRedisHeals(t *testing.T) {
+	t.Parallel()
 	type damage func(ctx context.Context, c redis.UniversalClient, id string) error
 	damages := map[string]damage{
 		"flushed": func(ctx context.Context, c redis.UniversalClient, _ string) error { return c.FlushAll(ctx).Err() },

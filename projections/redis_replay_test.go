@@ -36,6 +36,7 @@ func whole(t testing.TB, client redis.UniversalClient) string {
 // The ledger alone gives what the live projector made step by step, byte for
 // byte.
 func TestReplayRedis(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		r.create(t, 300) // more than one chunk of writing
@@ -80,6 +81,7 @@ func TestReplayRedis(t *testing.T) {
 
 // It goes well with live projectors, and nobody sees the position fall.
 func TestReplayRedisWhileServing(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		r.create(t, 50)
@@ -124,6 +126,7 @@ func neverBack(t testing.TB, client redis.UniversalClient) {
 
 // A ledger that was tampered with is not put into Redis.
 func TestReplayRedisRefusesABadLedger(t *testing.T) {
+	t.Parallel()
 	for name, sql := range map[string]string{
 		"data":   `update events set data = '{}' where position = 2`,
 		"reason": `update events set reason = 'another' where position = 2`,

@@ -18,6 +18,7 @@ import (
 
 // Each message comes after what it tells of, and positions only grow.
 func TestRedisFollowsTheLedger(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		r.create(t, 3)
@@ -86,6 +87,7 @@ func listen(ctx context.Context, t *testing.T, from *redis.PubSub, client redis.
 }
 
 func TestRedisOfAnEmptyLedger(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		p := r.project(t, client, "")
@@ -101,6 +103,7 @@ func TestRedisOfAnEmptyLedger(t *testing.T) {
 }
 
 func TestRedisNamespacesDoNotMeet(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		staging, bare := newReplica(t, ledgertest.New(t)), newReplica(t, ledgertest.New(t))
 		staging.create(t, 2)
@@ -124,6 +127,7 @@ func TestRedisNamespacesDoNotMeet(t *testing.T) {
 // Projectors at many positions, some with a view that never moves again, race on
 // one hash; the newest wins, and nothing goes back.
 func TestRedisWithManyProjectors(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		r.create(t, 20)
@@ -153,6 +157,7 @@ func TestRedisWithManyProjectors(t *testing.T) {
 
 // What a newer process wrote stays, also when this one has a fault to heal.
 func TestRedisNewerContentStays(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		r.create(t, 3)

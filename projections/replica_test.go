@@ -203,28 +203,3 @@ func read(ctx context.Context, p *projections.Redis) (state, error) {
 	}
 	return s, nil
 }
-
-// backup copies the ledger and its read models, and returns what puts the copy
-// in their place at one moment, as a restore or a fail-over does.
-func backup(t testing.TB, ledger ledgertest.Ledger) (restore func()) {
-	t.Helper()
-	conn := ledger.Superuser(t)
-	tables := append(projections.Tables(), "events", "event_head")
-	do := func(sql string) {
-		t.Helper()
-		if _, err := conn.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, table := range tables {
-		do(fmt.Sprintf("create table saved_%[1]s as table %[1]s", table))
-	}
-	return func() {
-		t.Helper()
-		do("begin; alter table events disable trigger append_only")
-		for _, table := range tables {
-			do(fmt.Sprintf("delete from %[1]s; insert into %[1]s select * from saved_%[1]s", table))
-		}
-		do("alter table events enable always trigger append_only; commit")
-	}
-}

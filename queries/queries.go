@@ -52,14 +52,12 @@ type Page[T any] struct {
 
 // known is the newest position that this process has heard of: what an answer
 // must not be behind of, or a caller could miss its own command.
-func (s *Service) known() int64 {
-	return max(s.store.Known(), s.follower.View().Position)
-}
+func (s *Service) known() int64 { return s.follower.Known() }
 
 // current says whether this process's memory holds all that it has heard of.
 func (s *Service) current() bool {
 	view := s.follower.View()
-	return view.Loaded && s.follower.Stopped() == nil && view.Position >= s.store.Known()
+	return view.Loaded && s.follower.Stopped() == nil && view.Position >= s.known()
 }
 
 // Wait waits until queries answer as of that position or a later one, for up to
@@ -68,12 +66,13 @@ func (s *Service) Wait(ctx context.Context, position int64) error {
 	ctx, cancel := context.WithTimeout(ctx, waitTime)
 	defer cancel()
 	for {
-		grown := s.store.Signal()
+		grown, changed := s.store.Signal(), s.follower.Changed()
 		if s.known() >= position {
 			break
 		}
 		select {
 		case <-grown:
+		case <-changed:
 		case <-ctx.Done():
 			return fmt.Errorf("%w: position %d has not been reached", domain.ErrUnavailable, position)
 		}

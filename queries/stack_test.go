@@ -26,6 +26,7 @@ type stack struct {
 	commands *commands.Service
 	ledger   ledgertest.Ledger
 	client   redis.UniversalClient
+	redisURL string
 }
 
 func newStack(t testing.TB) *stack { return stackOn(t, ledgertest.New(t), redistest.Memory(t).URL()) }
@@ -50,7 +51,7 @@ func stackOn(t testing.TB, ledger ledgertest.Ledger, redisURL string) *stack {
 	}
 	return &stack{
 		Service: New(store, follower, projection, pool), commands: commands.New(store),
-		ledger: ledger, client: client,
+		ledger: ledger, client: client, redisURL: redisURL,
 	}
 }
 
@@ -92,11 +93,16 @@ func (s *stack) settle(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Wait(t.Context(), head.Position); err != nil {
-		t.Fatal(err)
-	}
+	s.settleAt(t, head.Position)
+}
+
+func (s *stack) settleAt(t testing.TB, position int64) {
+	t.Helper()
 	within(t, func() error {
-		if state := s.redis.State(); !state.Up || state.Position != head.Position {
+		if at := s.follower.Position(); at != position {
+			return fmt.Errorf("memory is at %d", at)
+		}
+		if state := s.redis.State(); !state.Up || state.Position != position {
 			return fmt.Errorf("redis is %+v", state)
 		}
 		return nil
