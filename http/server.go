@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -13,8 +14,11 @@ const (
 	// DefaultDrain is how long a stopping server tells its clients so before it
 	// closes its port.
 	DefaultDrain = time.Second
-	// stopWithin bounds the wait for requests that are still running then.
-	stopWithin = 10 * time.Second
+	// hearing is how long whoever is connected then has to begin a request.
+	hearing = 500 * time.Millisecond
+	// stopWithin bounds the wait for requests that are still running then: with
+	// all that comes before and after, a stop takes less than 10 s.
+	stopWithin = 7 * time.Second
 )
 
 // NewServer returns a server with every limit set. A handler whose answer takes
@@ -33,11 +37,14 @@ func NewServer(handler http.Handler) *http.Server {
 
 // Serve answers on the listener until ctx ends. It then drains: for that long
 // GET /readyz answers 503 and every answer closes its connection, so that load
-// balancers and clients go elsewhere; then no new connection is taken, and
-// requests that run have 10 s to end. It returns nil after a graceful stop.
+// balancers and clients go elsewhere; then no new connection is taken, those
+// that were are heard, and requests that run have 7 s to end. It returns nil
+// after a graceful stop.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, drain time.Duration) error {
 	d := &drainer{next: handler}
 	server := NewServer(d)
+	unheard := newUnheard()
+	server.ConnState = unheard.note
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -51,14 +58,54 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, dra
 		return err
 	case <-time.After(drain):
 	}
+	// Shutdown would drop the requests of connections that are still new.
+	closePort(listener)
+	<-failed
+	unheard.wait(hearing)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	err := server.Shutdown(stop)
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-failed
 	return err
+}
+
+// unheard are the connections on which no request has begun yet.
+type unheard struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{} // guarded by mu
+}
+
+func newUnheard() *unheard { return &unheard{conns: map[net.Conn]struct{}{}} }
+
+func (u *unheard) note(conn net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state == http.StateNew {
+		u.conns[conn] = struct{}{}
+	} else {
+		delete(u.conns, conn)
+	}
+}
+
+// wait waits until there are none, and closes those that say nothing for so
+// long: clients connect in advance and then need no connection.
+func (u *unheard) wait(patience time.Duration) {
+	for until := time.Now().Add(patience); time.Now().Before(until) && u.count() > 0; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for conn := range u.conns {
+		_ = conn.Close()
+	}
+}
+
+func (u *unheard) count() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.conns)
 }
 
 // drainer turns clients away while the server stops.

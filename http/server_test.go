@@ -70,6 +70,52 @@ func TestServeDrainsBeforeItStops(t *testing.T) {
 	}
 }
 
+// Whoever got a connection before the port closed is heard; one who says nothing
+// does not keep the server.
+func TestServeHearsWhoConnectedLast(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "done") })
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, listener, handler, 100*time.Millisecond) }()
+	var conns [2]net.Conn
+	for i := range conns {
+		if conns[i], err = net.Dial("tcp", listener.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
+		defer conns[i].Close()
+	}
+	stop()
+	for { // until the port is closed
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			break
+		}
+		conn.Close()
+		time.Sleep(time.Millisecond)
+	}
+	late := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return conns[0], nil
+	}}}
+	defer late.CloseIdleConnections()
+	if got := fetch(late, "http://"+listener.Addr().String()+"/"); got != "200 true done" {
+		t.Errorf("who connected last: %s", got)
+	}
+	select {
+	case err := <-served:
+		if err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	case <-time.After(4 * time.Second):
+		t.Errorf("a silent connection keeps the server")
+		<-served
+	}
+}
+
 // fetch says status, whether the connection is to be closed, and the body.
 func fetch(client *http.Client, url string) string {
 	got, err := client.Get(url)
