@@ -75,7 +75,7 @@ func (r *redisReplayer) fold(ctx context.Context) error {
 	options := pgx.TxOptions{AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, r.pool, options, func(tx pgx.Tx) error {
 		// A long ledger takes longer than a statement may otherwise.
-		if _, err := tx.Exec(ctx, "set local statement_timeout = 0"); err != nil {
+		if _, err := tx.Exec(ctx, patience); err != nil {
 			return err
 		}
 		return stream(ctx, tx, r.catalog.Position(), r.apply)

@@ -152,7 +152,7 @@ func (r *replayer) catchUp(ctx context.Context) error {
 // connection than theirs reads, as long as it takes.
 func (r *replayer) fold(ctx context.Context, total int64) error {
 	return pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "set local statement_timeout = 0"); err != nil {
+		if _, err := tx.Exec(ctx, patience); err != nil {
 			return err
 		}
 		return r.foldFrom(ctx, tx, total)

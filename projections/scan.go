@@ -12,6 +12,10 @@ import (
 // chunkSize is how many records are decoded and folded at once.
 const chunkSize = 2_000
 
+// patience lets a transaction read the whole ledger, however long that takes and
+// however long its reader is busy with what it has read.
+const patience = "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0"
+
 // chunk is a run of records as read; fault says what is wrong with the first
 // record that is missing from records.
 type chunk struct {

@@ -45,7 +45,7 @@ const maxMismatches = 20
 func Verify(ctx context.Context, pool *pgxpool.Pool, opts VerifyOptions) (Verification, error) {
 	var result Verification
 	err := Snapshot(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "set local statement_timeout = 0"); err != nil {
+		if _, err := tx.Exec(ctx, patience); err != nil {
 			return err
 		}
 		head, err := eventstore.ReadHead(ctx, tx)
