@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -80,6 +81,27 @@ func TestRedisKilled(t *testing.T) {
 			well(t, p)
 		})
 	}
+}
+
+// A Redis that does not answer holds nobody up for long, and is found again.
+func TestRedisHangs(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, ledgertest.New(t))
+	r.create(t, 3)
+	client := open(t, redistest.Real(t).URL())
+	p := r.project(t, client, "")
+	want := truth(t, r.ledger)
+	settles(t, client, "", want)
+	well(t, p)
+	if err := client.Do(t.Context(), "CLIENT", "PAUSE", 3_000).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Read(t.Context()); !errors.Is(err, projections.ErrRedisDown) {
+		t.Errorf("read: %v", err)
+	}
+	reports(t, p, "redis is down")
+	well(t, p)
+	settles(t, client, "", want)
 }
 
 // A replica serves what it has and takes no writes; what it has may be nothing.
