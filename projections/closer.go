@@ -19,10 +19,12 @@ type Closer struct {
 	log   *slog.Logger
 
 	// through is the last day known to be closed; known is false before the
-	// first attempt. Run alone uses all of them.
+	// first attempt. The record at position had the hash then. Run alone uses all
+	// of them.
 	through  domain.Date
 	known    bool
 	position int64
+	hash     domain.Hash
 	failing  bool
 }
 
@@ -69,10 +71,12 @@ func (c *Closer) tick(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if head.Position < c.position {
+	if hash, ok, err := c.store.HashAt(reading, c.position); err != nil {
+		return err
+	} else if !ok || hash != c.hash {
 		c.known = false // another history: its days may be open
 	}
-	c.position = head.Position
+	c.position, c.hash = head.Position, head.Hash
 	today := domain.DateOf(later(head.Now, head.RecordedAt))
 	if c.known && c.through >= today-1 {
 		return nil
@@ -97,7 +101,8 @@ func (c *Closer) close(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.through, c.known = done.Answer.(domain.Date), true
+		end := done.Answer.(closing)
+		c.through, c.known, c.position, c.hash = end.through, true, end.position, end.hash
 		for i := range done.Records {
 			if closed, ok := done.Records[i].Event.(domain.DayClosed); ok {
 				c.log.InfoContext(ctx, "day closed", "date", closed.Report.Date, "position", done.Records[i].Position)
@@ -109,8 +114,15 @@ func (c *Closer) close(ctx context.Context) error {
 	}
 }
 
-// closeDays answers with the last day that is closed then.
+// closing is what a ledger has closed at one of its records.
+type closing struct {
+	through  domain.Date
+	position int64
+	hash     domain.Hash
+}
+
+// closeDays answers with the closing.
 func closeDays(tx *eventstore.Tx) (any, error) {
 	err := tx.Append(tx.Catalog.CloseDays(tx.Now)...)
-	return tx.Catalog.ClosedThrough(), err
+	return closing{tx.Catalog.ClosedThrough(), tx.Catalog.Position(), tx.Catalog.Hash()}, err
 }

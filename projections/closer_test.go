@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/ledgertest"
@@ -346,4 +347,27 @@ func TestAStoreThatCatchesUpOverAClosing(t *testing.T) {
 	if idle.err != nil || busy.err != nil {
 		t.Error(idle.err, busy.err)
 	}
+}
+
+// A day whose closing was lost by a restore is closed again, however long the
+// ledger has grown since.
+func TestALostClosingIsDoneAgain(t *testing.T) {
+	l := ledgertest.New(t)
+	w := newWriter(t, l)
+	w.done(w.CreateExperiment(t.Context(), caller, []byte(`{"key":"e","name":"N"}`)))
+	restore := l.Backup(t)
+	l.SetClock(t, day)
+	ledgertest.Run(t, projections.NewCloser(w.store, nil).Run)
+	closedDays(t, l, 1)
+
+	restore()
+	var anew []commands.BatchCommand
+	for i := range 10 {
+		anew = append(anew, commands.BatchCommand{Op: "create", Body: fmt.Appendf(nil, `{"key":"n%d","name":"N"}`, i)})
+	}
+	if _, err := newWriter(t, l).Batch(t.Context(), caller, anew); err != nil {
+		t.Fatal(err)
+	}
+	closedDays(t, l, 1)
+	exact(t, l, w.store, 1)
 }

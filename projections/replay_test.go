@@ -37,7 +37,7 @@ func made(t testing.TB, l ledgertest.Ledger) map[string]string {
 		from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'S', 'v')
 		union all
 		select 'column ' || attrelid::regclass || '.' || attnum, concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
-			attstorage, attcompression, attcollation::regcollation, pg_get_expr(adbin, adrelid), attacl::text)
+			attstorage, attcompression, attcollation::regcollation, pg_get_expr(adbin, adrelid), regexp_replace(attacl::text, 'app_\w+', 'app', 'g'))
 		from pg_attribute a join pg_class c on c.oid = attrelid left join pg_attrdef on adrelid = attrelid and adnum = attnum
 		where relnamespace = 'public'::regnamespace and attnum > 0
 		union all
