@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
@@ -18,6 +19,9 @@ type VerifyOptions struct {
 	// Checkpoint is "position:hash" from outside the database: it alone shows
 	// that the ledger's end was cut off or written anew.
 	Checkpoint string
+	// Redis is compared too, in that namespace; nil for not.
+	Redis     redis.UniversalClient
+	Namespace string
 	// Progress is told how many of how many records are done.
 	Progress func(done, total int64)
 }
@@ -31,6 +35,8 @@ type Verification struct {
 	Problem  string `json:"problem,omitzero"`
 	// Mismatches are rows of read models that differ from the ledger's replay.
 	Mismatches []string `json:"mismatches"`
+	// Notes say what could not be compared.
+	Notes      []string `json:"notes,omitempty"`
 	Checkpoint string   `json:"checkpoint"`
 }
 
@@ -41,9 +47,10 @@ func (v Verification) OK() bool { return !v.Bad && len(v.Mismatches) == 0 }
 const maxMismatches = 20
 
 // Verify re-derives the ledger's chain and every read model from the first
-// record on, in one snapshot, and says what differs.
+// record on, in one snapshot, and says what differs. Redis has no part in the
+// snapshot: it is given some seconds to stand where the ledger does.
 func Verify(ctx context.Context, pool *pgxpool.Pool, opts VerifyOptions) (Verification, error) {
-	var result Verification
+	var v *verifier
 	err := Snapshot(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, patience); err != nil {
 			return err
@@ -52,26 +59,27 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, opts VerifyOptions) (Verifi
 		if err != nil {
 			return fmt.Errorf("read the ledger's head: %w", err)
 		}
-		v, err := newVerifier(head, opts)
-		if err != nil {
+		if v, err = newVerifier(head, opts); err != nil {
 			return err
 		}
 		if err := stream(ctx, tx, 0, v.fold); err != nil {
 			return err
 		}
-		v.end()
-		if !v.Bad {
-			if err := v.compare(ctx, tx); err != nil {
-				return err
-			}
+		if v.end(); v.Bad {
+			return nil
 		}
-		result = v.Verification
-		return nil
+		return v.compare(ctx, tx)
 	})
-	if result.Bad {
-		return result, nil // reading ended early, and the transaction with it
+	if v != nil && v.Bad {
+		return v.Verification, nil // reading ended early, and the transaction with it
 	}
-	return result, err
+	if err == nil && opts.Redis != nil {
+		err = v.compareRedis(ctx, pool)
+	}
+	if err != nil {
+		return Verification{}, err
+	}
+	return v.Verification, nil
 }
 
 type verifier struct {

@@ -67,7 +67,7 @@ func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, asJSON b
 		return err
 	}
 	defer pool.Close()
-	client, err := projections.OpenRedis(cfg.RedisURL)
+	client, err := control.OpenRedis(cfg, control.NewLogger(cfg.LogFormat, p.stderr))
 	if err != nil {
 		return err
 	}

@@ -102,12 +102,11 @@ func (p *Plane) pool(ctx context.Context, conns int) (*pgxpool.Pool, error) {
 }
 
 func (p *Plane) openRedis(locks *pgxpool.Pool) error {
-	client, err := projections.OpenRedis(p.cfg.RedisURL)
+	client, err := OpenRedis(p.cfg, p.log)
 	if err != nil {
 		return err
 	}
 	p.client = client
-	redis.SetLogger(redisLog{p.log})
 	if p.cfg.Tracing {
 		if err := redisotel.InstrumentTracing(client); err != nil {
 			return err
@@ -115,14 +114,6 @@ func (p *Plane) openRedis(locks *pgxpool.Pool) error {
 	}
 	p.redis = projections.NewRedis(client, p.cfg.Namespace, p.Follower, locks, p.log)
 	return nil
-}
-
-// redisLog takes what the client library says of its connections: what matters
-// of it, projections say themselves.
-type redisLog struct{ log *slog.Logger }
-
-func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
-	l.log.DebugContext(ctx, fmt.Sprintf(format, v...), "library", "go-redis")
 }
 
 // Close gives up all connections.
