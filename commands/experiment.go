@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -81,6 +83,9 @@ func (s *Service) RevertExperiment(ctx context.Context, call Call, ref string, v
 		return Answer{}, domain.Invalid("version", "must be 1 or more")
 	}
 	now, then, err := s.experimentAt(ctx, ref, version)
+	if errors.Is(err, domain.ErrUnavailable) {
+		return Answer{}, err
+	}
 	if err != nil {
 		// Not returned at once: a retry is answered as the first call was, though
 		// the experiment may be gone since.
@@ -92,13 +97,18 @@ func (s *Service) RevertExperiment(ctx context.Context, call Call, ref string, v
 }
 
 // experiment returns an experiment as it stands.
-func (s *Service) experiment(ctx context.Context, ref string) (e *domain.Experiment, err error) {
-	_, err = s.store.Execute(ctx, eventstore.Command{Decide: func(tx *eventstore.Tx) (any, error) {
-		e, err = tx.Catalog.Experiments.Find(ref)
-		return nil, err
+func (s *Service) experiment(ctx context.Context, ref string) (*domain.Experiment, error) {
+	done, err := s.store.Execute(ctx, eventstore.Command{Decide: func(tx *eventstore.Tx) (any, error) {
+		return tx.Catalog.Experiments.Find(ref)
 	}})
-	return e, err
+	if err != nil {
+		return nil, err
+	}
+	return done.Answer.(*domain.Experiment), nil
 }
+
+// readTime bounds the reading of an experiment's past.
+const readTime = 2 * time.Second
 
 // experimentAt reads an experiment as it stands and as one of its versions held
 // it: the past never changes, so reading it needs no lock.
@@ -109,6 +119,8 @@ func (s *Service) experimentAt(ctx context.Context, ref string, version int) (no
 	if version > now.Version {
 		return nil, nil, domain.Invalid("version", "must be at most %d, the version that the experiment has", now.Version)
 	}
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
 	records, err := s.store.ReadStream(ctx, domain.StreamOf(domain.KindExperiment, now.ID), 0, version)
 	if err != nil {
 		return nil, nil, err

@@ -42,9 +42,10 @@ func (s *Service) PreviewExperiment(ctx context.Context, ref string, patch []byt
 		return nil, errDryRun
 	}})
 	if errors.Is(err, errDryRun) {
-		err = nil
+		return preview, nil
 	}
-	return preview, err
+	// It may be decided still, after the caller has given up.
+	return Preview{}, err
 }
 
 func previewExperiment(tx *eventstore.Tx, ref string, patch []byte) (Preview, error) {
