@@ -2,8 +2,12 @@ package control
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -49,8 +53,11 @@ func unreachable(err error) bool {
 	case errors.As(err, &refused):
 		// 53: out of resources, 57P01 to 57P03: stopping or starting.
 		return refused.Code[:2] == "53" || refused.Code[:3] == "57P"
-	case errors.As(err, &connect), errors.As(err, &network):
+	case errors.As(err, &connect), errors.As(err, &network), pgconn.SafeToRetry(err):
 		return true
 	}
-	return errors.Is(err, context.DeadlineExceeded)
+	// A connection that was lost has many names.
+	return slices.ContainsFunc([]error{
+		context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, driver.ErrBadConn, sql.ErrConnDone,
+	}, func(lost error) bool { return errors.Is(err, lost) })
 }
