@@ -58,7 +58,7 @@ func TestBlackHole(t *testing.T) {
 	s.ledger.App, s.ledger.Owner = through(direct.App), through(direct.Owner)
 	r := newReplica(t, "replica", s.env()...)
 	s.ledger, s.replicas = direct, []*replica{r}
-	s.clock = &clock{owner: direct.Owner}
+	s.clock = newClock(t, direct.Owner)
 	s.startAll(t)
 	d := newDriver(t, s)
 	lists := &lister{stage: s}

@@ -29,7 +29,7 @@ type stage struct {
 func newStage(t *testing.T, owner string) *stage {
 	t.Helper()
 	s := &stage{ledger: ledgertest.Migrate(t, owner), redis: redistest.Real(t)}
-	s.clock = &clock{owner: owner}
+	s.clock = newClock(t, owner)
 	for i := range 2 {
 		s.replicas = append(s.replicas, newReplica(t, fmt.Sprintf("replica%d", i), s.env()...))
 	}
@@ -73,12 +73,26 @@ func (s *stage) verify(t *testing.T, checkpoint string) {
 // exitOf is the code that a command ended with.
 func exitOf(cmd *exec.Cmd) int { return cmd.ProcessState.ExitCode() }
 
-// clock is the ledger's, moved by replacing the function that it is.
+// clock is the ledger's, which reads how far it is moved from a table.
 type clock struct {
 	owner string
 
 	mu     sync.Mutex
 	offset time.Duration // guarded by mu
+}
+
+// newClock replaces the function that is the ledger's clock.
+func newClock(t *testing.T, owner string) *clock {
+	t.Helper()
+	conn := connect(t, owner)
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(t.Context(), `create table moved (by interval not null); insert into moved values ('0');
+		grant select on moved to public;
+		create or replace function ledger_clock() returns timestamptz language sql volatile
+			as 'select clock_timestamp() + by from moved'`); err != nil {
+		t.Fatal(err)
+	}
+	return &clock{owner: owner}
 }
 
 // now is the ledger's time, for who does not ask the database.
@@ -95,8 +109,7 @@ func (c *clock) move(t *testing.T, d time.Duration) {
 	defer c.mu.Unlock()
 	conn := connect(t, c.owner)
 	defer func() { _ = conn.Close(context.Background()) }()
-	if _, err := conn.Exec(t.Context(), fmt.Sprintf(`create or replace function ledger_clock() returns timestamptz
-		language sql volatile as 'select clock_timestamp() + interval ''%d microseconds'''`, (c.offset+d).Microseconds())); err != nil {
+	if _, err := conn.Exec(t.Context(), fmt.Sprintf("update moved set by = '%d microseconds'", (c.offset+d).Microseconds())); err != nil {
 		t.Fatal(err)
 	}
 	c.offset += d
