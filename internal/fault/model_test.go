@@ -148,10 +148,8 @@ func (m *model) arrive(position int64, acks []ack) error {
 		if m.closing() {
 			continue
 		}
-		i := slices.IndexFunc(acks, func(a ack) bool { return slices.Contains(a.changed, true) })
-		if i < 0 {
-			i = slices.IndexFunc(acks, m.acts)
-		}
+		// Of two that wished the same, the ledger says which came first.
+		i := slices.IndexFunc(acks, func(a ack) bool { return a.key == m.reason() })
 		if i < 0 {
 			return fmt.Errorf("position %d: nobody was told of it, before %d", m.position+1, position)
 		}
@@ -171,13 +169,12 @@ func (m *model) arrive(position int64, acks []ack) error {
 	return nil
 }
 
-// acts says whether the wish would append something now.
-func (m *model) acts(a ack) bool {
-	if a.op == "batch" {
-		return false // it says itself whether it did
+// reason is that of the next record.
+func (m *model) reason() string {
+	if m.position < int64(len(m.feed)) {
+		return m.feed[m.position].Reason
 	}
-	changes, err := m.decide(a.wish)
-	return err == nil && len(changes) > 0
+	return ""
 }
 
 // play carries an acknowledged wish out and compares its answer.

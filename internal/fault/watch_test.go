@@ -13,11 +13,11 @@ import (
 
 // killer kills servers with kill -9, now one, now both, and starts them again.
 type killer struct {
-	stage  *stage
-	random *rand.Rand
+	stage *stage
 
-	mu    sync.Mutex // held while a server is down
-	kills int        // guarded by mu
+	mu     sync.Mutex // held while a server is down
+	random *rand.Rand // guarded by mu, as kills
+	kills  int
 }
 
 // run kills until ctx ends. It leaves all servers ready.
@@ -26,12 +26,20 @@ func (k *killer) run(ctx context.Context, t *testing.T) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(time.Duration(100+k.random.IntN(500)) * time.Millisecond):
+		case <-time.After(k.pause()):
 		}
 		k.strike(t)
 	}
 }
 
+// pause is the time to the next strike.
+func (k *killer) pause() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Duration(100+k.random.IntN(500)) * time.Millisecond
+}
+
+// strike kills one server or both.
 func (k *killer) strike(t *testing.T) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
