@@ -30,8 +30,10 @@ func TestPreviewTellsAndDoesNothing(t *testing.T) {
 		{"words", `{"owner":"o"}`, "[experiment.changed]", "[]"},
 		{"traffic", `{"traffic_ppm":1}`, "[experiment.changed]", "[]"},
 		{"weights", `{"phase":"new","variations":[{"key":"control","weight":1},{"key":"treatment","weight":3}]}`, "[experiment.changed]", "[{control treatment 250000}]"},
-		{"a third", `{"phase":"same","variations":[{"key":"control","weight":1},{"key":"treatment","weight":1},{"key":"c","weight":1}]}`,
-			"[experiment.changed]", "[{control c 166666} {treatment c 166667}]"},
+		{
+			"a third", `{"phase":"same","variations":[{"key":"control","weight":1},{"key":"treatment","weight":1},{"key":"c","weight":1}]}`,
+			"[experiment.changed]", "[{control c 166666} {treatment c 166667}]",
+		},
 		{"a layer", `{"layer":{"key":"queue"}}`, "[experiment.changed layer.changed]", "[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

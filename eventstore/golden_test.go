@@ -50,15 +50,23 @@ func life[T domain.Entity](e T, revertedTo int) []domain.Event {
 // samples has an event of each type, with every member set.
 func samples() []domain.Event {
 	number, quantile := 100.5, 0.95
-	layer := domain.Layer{Header: header("checkout"), Name: "Checkout", Description: "d", Mode: domain.OrderedLayer,
-		UnitType: "user_id", Salt: "salt", Order: []string{"b", "a"}}
+	layer := domain.Layer{
+		Header: header("checkout"), Name: "Checkout", Description: "d", Mode: domain.OrderedLayer,
+		UnitType: "user_id", Salt: "salt", Order: []string{"b", "a"},
+	}
 	segment := domain.Segment{Header: header("staff"), Name: "Staff", Description: "d", Size: 2}
-	holdout := domain.Holdout{Header: header("h"), Name: "Holdout", Description: "d", UnitType: "user_id", Salt: "salt",
-		SharePPM: 50_000, Tags: []string{"checkout"}, Experiments: []string{"checkout-button"}}
-	metric := domain.Metric{Header: header("m"), Name: "Metric", Description: "d", MetricKind: "ratio", Event: "purchase",
-		Denominator: "visit", WindowHours: 72, Cap: &number, Quantile: &quantile, Goal: "increase", CUPED: true, LookbackDays: 14}
-	key := domain.Key{Header: header("k"), Name: "Key", Role: domain.Client, Origins: []string{"https://shop.example"},
-		ExpiresAt: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), SecretHash: strings.Repeat("ab", 32)}
+	holdout := domain.Holdout{
+		Header: header("h"), Name: "Holdout", Description: "d", UnitType: "user_id", Salt: "salt",
+		SharePPM: 50_000, Tags: []string{"checkout"}, Experiments: []string{"checkout-button"},
+	}
+	metric := domain.Metric{
+		Header: header("m"), Name: "Metric", Description: "d", MetricKind: "ratio", Event: "purchase",
+		Denominator: "visit", WindowHours: 72, Cap: &number, Quantile: &quantile, Goal: "increase", CUPED: true, LookbackDays: 14,
+	}
+	key := domain.Key{
+		Header: header("k"), Name: "Key", Role: domain.Client, Origins: []string{"https://shop.example"},
+		ExpiresAt: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), SecretHash: strings.Repeat("ab", 32),
+	}
 	report := domain.DailyReport{
 		Date: domain.DateOf(time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)), Final: true, Active: 3, Inactive: 4,
 		ChangedExperiments: 1, TotalChanges: 2,

@@ -74,7 +74,6 @@ type param struct {
 // success says what a route answers when all is well.
 type success struct {
 	status  int
-	doc     string
 	schema  string // the documented form; empty for no body
 	example string
 	// types are the media types; default JSON.

@@ -91,7 +91,7 @@ func (p *Plane) open(ctx context.Context) error {
 func (p *Plane) pool(ctx context.Context, conns int) (*pgxpool.Pool, error) {
 	cfg := eventstore.PoolConfig{Schema: p.cfg.Namespace, MaxConns: conns}
 	if p.cfg.Tracing {
-		cfg.Tracer = otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName())
+		cfg.Tracer = otelpgx.NewTracer()
 	}
 	pool, err := eventstore.Open(ctx, p.cfg.DatabaseURL, cfg)
 	if err != nil {

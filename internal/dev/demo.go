@@ -28,31 +28,49 @@ type step struct {
 // once in the life of a ledger.
 func steps() []step {
 	return []step{
-		{name: "purchases", kind: domain.KindMetric, reason: "what the shop lives on",
-			body: `{"key":"purchase-rate","name":"Purchase rate","kind":"conversion","event":"purchase","window_hours":72}`},
-		{name: "revenue", kind: domain.KindMetric, reason: "guards what a purchase is worth",
-			body: `{"key":"revenue-per-user","name":"Revenue per user","kind":"sum","event":"purchase","cap":500,"cuped":true,"lookback_days":14}`},
-		{name: "staff", kind: domain.KindSegment, reason: "left out of every experiment",
-			body: `{"key":"staff","name":"Staff","ids":["u-staff-1","u-staff-2","u-staff-3"]}`},
-		{name: "checkout layer", kind: domain.KindLayer, reason: "one checkout experiment for each customer",
-			body: `{"key":"checkout","name":"Checkout","description":"At most one checkout experiment for each customer"}`},
-		{name: "button", kind: domain.KindExperiment, status: domain.Active, reason: "Q1 goal",
+		{
+			name: "purchases", kind: domain.KindMetric, reason: "what the shop lives on",
+			body: `{"key":"purchase-rate","name":"Purchase rate","kind":"conversion","event":"purchase","window_hours":72}`,
+		},
+		{
+			name: "revenue", kind: domain.KindMetric, reason: "guards what a purchase is worth",
+			body: `{"key":"revenue-per-user","name":"Revenue per user","kind":"sum","event":"purchase","cap":500,"cuped":true,"lookback_days":14}`,
+		},
+		{
+			name: "staff", kind: domain.KindSegment, reason: "left out of every experiment",
+			body: `{"key":"staff","name":"Staff","ids":["u-staff-1","u-staff-2","u-staff-3"]}`,
+		},
+		{
+			name: "checkout layer", kind: domain.KindLayer, reason: "one checkout experiment for each customer",
+			body: `{"key":"checkout","name":"Checkout","description":"At most one checkout experiment for each customer"}`,
+		},
+		{
+			name: "button", kind: domain.KindExperiment, status: domain.Active, reason: "Q1 goal",
 			body: `{"key":"demo-checkout-button","name":"Checkout button","owner":"growth","tags":["checkout","demo"],
 				"hypothesis":"A green button sells more","layer":{"key":"checkout","share_ppm":400000},
 				"audience":{"user_id":{"$notInGroup":"staff"}},
-				"metrics":[{"metric":"purchase-rate","role":"primary"},{"metric":"revenue-per-user","role":"guardrail"}]}`},
-		{name: "express", kind: domain.KindExperiment, status: domain.Active, reason: "shorter is better",
+				"metrics":[{"metric":"purchase-rate","role":"primary"},{"metric":"revenue-per-user","role":"guardrail"}]}`,
+		},
+		{
+			name: "express", kind: domain.KindExperiment, status: domain.Active, reason: "shorter is better",
 			body: `{"key":"demo-express-checkout","name":"Express checkout","owner":"growth","tags":["checkout","demo"],
 				"layer":{"key":"checkout","share_ppm":300000},"audience":{"country":{"$in":["US","CA"]},"app_version":{"$vgte":"2.3.0"}},
-				"metrics":[{"metric":"purchase-rate","role":"primary"}]}`},
-		{name: "ranking", kind: domain.KindExperiment, status: domain.Active, reason: "three rankers compete",
+				"metrics":[{"metric":"purchase-rate","role":"primary"}]}`,
+		},
+		{
+			name: "ranking", kind: domain.KindExperiment, status: domain.Active, reason: "three rankers compete",
 			body: `{"key":"demo-search-ranking","name":"Search ranking","owner":"search","tags":["search","demo"],"traffic_ppm":500000,
 				"variations":[{"key":"control","value":"bm25","weight":2},{"key":"vector","value":"vector","weight":1},{"key":"hybrid","value":"hybrid","weight":1}],
-				"metrics":[{"metric":"revenue-per-user","role":"primary"}]}`},
-		{name: "dark", kind: domain.KindExperiment, reason: "waits for the designers",
-			body: `{"key":"demo-dark-mode","name":"Dark mode","owner":"design","tags":["demo"]}`},
-		{name: "holdout", kind: domain.KindHoldout, reason: "what all checkout experiments do together",
-			body: `{"key":"checkout-holdout","name":"Checkout holdout","share_ppm":50000,"tags":["checkout"]}`},
+				"metrics":[{"metric":"revenue-per-user","role":"primary"}]}`,
+		},
+		{
+			name: "dark", kind: domain.KindExperiment, reason: "waits for the designers",
+			body: `{"key":"demo-dark-mode","name":"Dark mode","owner":"design","tags":["demo"]}`,
+		},
+		{
+			name: "holdout", kind: domain.KindHoldout, reason: "what all checkout experiments do together",
+			body: `{"key":"checkout-holdout","name":"Checkout holdout","share_ppm":50000,"tags":["checkout"]}`,
+		},
 	}
 }
 
