@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -228,13 +227,10 @@ func (g *group) decideOne(r *request) outcome {
 func (g *group) write(ctx context.Context) error {
 	b := &pgx.Batch{}
 	if len(g.records) > 0 {
-		last := g.records[len(g.records)-1]
-		queueRecords(b, g.records)
+		queueRecords(b, g.records, g.store.channel())
 		if err := g.store.cfg.Inline.Queue(b, g.store.catalog, g.records); err != nil {
 			return err
 		}
-		b.Queue("update event_head set position = $1, recorded_at = $2, hash = $3", last.Position, last.RecordedAt, last.Hash[:])
-		b.Queue("select pg_notify($1, $2)", g.store.channel(), strconv.FormatInt(last.Position, 10))
 	}
 	g.queueFresh(b)
 	b.Queue("commit")
@@ -257,9 +253,11 @@ func (g *group) queueFresh(b *pgx.Batch) {
 		actors, keys, hashes, answers, positions, g.now)
 }
 
-// queueRecords inserts records by column arrays: one statement for any number.
-func queueRecords(b *pgx.Batch, records []Record) {
+// queueRecords inserts records, moves the head to the last of them and notifies
+// the channel: one statement for any number.
+func queueRecords(b *pgx.Batch, records []Record, channel string) {
 	n := len(records)
+	last := records[n-1]
 	var (
 		positions = make([]int64, n)
 		streams   = make([]string, n)
@@ -284,11 +282,16 @@ func queueRecords(b *pgx.Batch, records []Record) {
 		actors[i], keyIDs[i], reasons[i] = r.Actor, r.KeyID, r.Reason
 		requests[i], cors[i], hashes[i] = r.RequestID, r.CorrelationID, r.Hash[:]
 	}
-	b.Queue(`insert into events (`+columns+`)
-		select p, s, v, t, sv, d, dh, c, a, k, r, q, co, $15, h
-		from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::json[], $7::bytea[], $8::uuid[],
-			$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
-			u (p, s, v, t, sv, d, dh, c, a, k, r, q, co, h)`,
+	b.Queue(`with appended as (
+			insert into events (`+columns+`)
+			select p, s, v, t, sv, d, dh, c, a, k, r, q, co, $15, h
+			from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::json[], $7::bytea[], $8::uuid[],
+				$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
+				u (p, s, v, t, sv, d, dh, c, a, k, r, q, co, h)
+		), moved as (
+			update event_head set position = $16, recorded_at = $15, hash = $17
+		)
+		select pg_notify($18, $16::bigint::text)`,
 		positions, streams, versions, types, schemas, data, dataHash, commands,
-		actors, keyIDs, reasons, requests, cors, hashes, records[0].RecordedAt)
+		actors, keyIDs, reasons, requests, cors, hashes, last.RecordedAt, last.Position, last.Hash[:], channel)
 }

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,26 +29,43 @@ func (Inline) Queue(b *pgx.Batch, c *domain.Catalog, records []eventstore.Record
 
 // queue upserts the rows into the tables whose names end in suffix.
 func (r *rows) queue(b *pgx.Batch, suffix string) {
-	queueExperiments(b, suffix, r.experiments)
+	queueExperiments(b, suffix, r)
 	queueResources(b, suffix, r.resources)
 	queueMembers(b, suffix, r.entered, r.left)
-	queueStatuses(b, suffix, r.statuses)
-	queueDays(b, suffix, r.days)
-	queueChanges(b, suffix, r.changes)
 	queueReports(b, suffix, r.reports)
 }
 
-func queueExperiments(b *pgx.Batch, suffix string, rows []experimentRow) {
-	if len(rows) == 0 {
-		return
-	}
-	b.Queue(`insert into experiments`+suffix+` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
-		select i, k, n, s, d, v, p, c, u, x
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[], $6::int[], $7::bigint[],
-			$8::timestamptz[], $9::timestamptz[], $10::bool[]) r (i, k, n, s, d, v, p, c, u, x)
-		on conflict (id) do update set name = excluded.name, status = excluded.status, doc = excluded.doc,
-			version = excluded.version, position = excluded.position, updated_at = excluded.updated_at,
-			deleted = excluded.deleted`,
+// queueExperiments writes what a command on experiments changes in one
+// statement: most of a statement's cost is that it is one. Every record has a
+// day, so there is always something to write.
+func queueExperiments(b *pgx.Batch, suffix string, r *rows) {
+	b.Queue(`with experiment as (
+			insert into experiments`+suffix+` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
+			select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[], $6::int[], $7::bigint[],
+				$8::timestamptz[], $9::timestamptz[], $10::bool[])
+			on conflict (id) do update set name = excluded.name, status = excluded.status, doc = excluded.doc,
+				version = excluded.version, position = excluded.position, updated_at = excluded.updated_at,
+				deleted = excluded.deleted
+		), status as (
+			insert into status_history`+suffix+` (id, experiment_id, old_status, new_status, "timestamp")
+			select * from unnest($11::bigint[], $12::uuid[], $13::text[], $14::text[], $15::timestamptz[])
+		), change as (
+			insert into daily_changes`+suffix+` (date, experiment_id, key, name, changes)
+			select d::date, e, k, n, c from unnest($16::text[], $17::uuid[], $18::text[], $19::text[], $20::int[]) u (d, e, k, n, c)
+			on conflict (date, experiment_id) do update set name = excluded.name, changes = excluded.changes
+		)
+		insert into daily_state`+suffix+` (date, active, inactive, changed_experiments, total_changes, from_position, to_position, hash)
+		select d::date, a, i, c, t, f, l, h
+		from unnest($21::text[], $22::int[], $23::int[], $24::int[], $25::int[], $26::bigint[], $27::bigint[], $28::bytea[])
+			u (d, a, i, c, t, f, l, h)
+		on conflict (date) do update set active = excluded.active, inactive = excluded.inactive,
+			changed_experiments = excluded.changed_experiments, total_changes = excluded.total_changes,
+			from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`,
+		slices.Concat(experimentColumns(r.experiments), statusColumns(r.statuses), changeColumns(r.changes), dayColumns(r.days))...)
+}
+
+func experimentColumns(rows []experimentRow) []any {
+	return []any{
 		ids(rows, func(r experimentRow) uuid.UUID { return r.ID }),
 		column(rows, func(r experimentRow) string { return r.Key }),
 		column(rows, func(r experimentRow) string { return r.Name }),
@@ -57,7 +75,41 @@ func queueExperiments(b *pgx.Batch, suffix string, rows []experimentRow) {
 		column(rows, func(r experimentRow) int64 { return r.Position }),
 		column(rows, func(r experimentRow) time.Time { return r.CreatedAt }),
 		column(rows, func(r experimentRow) time.Time { return r.UpdatedAt }),
-		column(rows, func(r experimentRow) bool { return r.Deleted }))
+		column(rows, func(r experimentRow) bool { return r.Deleted }),
+	}
+}
+
+func statusColumns(rows []statusRow) []any {
+	return []any{
+		column(rows, func(r statusRow) int64 { return r.ID }),
+		ids(rows, func(r statusRow) uuid.UUID { return r.Experiment }),
+		column(rows, func(r statusRow) string { return r.Old }),
+		column(rows, func(r statusRow) string { return r.New }),
+		column(rows, func(r statusRow) time.Time { return r.At }),
+	}
+}
+
+func changeColumns(rows []changeRow) []any {
+	return []any{
+		column(rows, func(r changeRow) string { return r.Date }),
+		ids(rows, func(r changeRow) uuid.UUID { return r.Experiment }),
+		column(rows, func(r changeRow) string { return r.Key }),
+		column(rows, func(r changeRow) string { return r.Name }),
+		column(rows, func(r changeRow) int32 { return r.Changes }),
+	}
+}
+
+func dayColumns(rows []dayRow) []any {
+	return []any{
+		column(rows, func(r dayRow) string { return r.Date }),
+		column(rows, func(r dayRow) int32 { return r.Active }),
+		column(rows, func(r dayRow) int32 { return r.Inactive }),
+		column(rows, func(r dayRow) int32 { return r.Changed }),
+		column(rows, func(r dayRow) int32 { return r.Total }),
+		column(rows, func(r dayRow) int64 { return r.From }),
+		column(rows, func(r dayRow) int64 { return r.To }),
+		column(rows, func(r dayRow) []byte { return r.Hash }),
+	}
 }
 
 func queueResources(b *pgx.Batch, suffix string, rows []resourceRow) {
@@ -91,45 +143,6 @@ func queueMembers(b *pgx.Batch, suffix string, entered, left []memberRow) {
 			(select * from unnest($1::uuid[], $2::text[]))`,
 			ids(left, segment), column(left, member))
 	}
-}
-
-func queueStatuses(b *pgx.Batch, suffix string, rows []statusRow) {
-	if len(rows) == 0 {
-		return
-	}
-	b.Queue(`insert into status_history`+suffix+` (id, experiment_id, old_status, new_status, "timestamp")
-		select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])`,
-		column(rows, func(r statusRow) int64 { return r.ID }),
-		ids(rows, func(r statusRow) uuid.UUID { return r.Experiment }),
-		column(rows, func(r statusRow) string { return r.Old }),
-		column(rows, func(r statusRow) string { return r.New }),
-		column(rows, func(r statusRow) time.Time { return r.At }))
-}
-
-func queueDays(b *pgx.Batch, suffix string, rows []dayRow) {
-	for _, r := range rows {
-		b.Queue(`insert into daily_state`+suffix+` (date, active, inactive, changed_experiments, total_changes,
-				from_position, to_position, hash)
-			values ($1::text::date, $2, $3, $4, $5, $6, $7, $8)
-			on conflict (date) do update set active = excluded.active, inactive = excluded.inactive,
-				changed_experiments = excluded.changed_experiments, total_changes = excluded.total_changes,
-				from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`,
-			r.Date, r.Active, r.Inactive, r.Changed, r.Total, r.From, r.To, r.Hash)
-	}
-}
-
-func queueChanges(b *pgx.Batch, suffix string, rows []changeRow) {
-	if len(rows) == 0 {
-		return
-	}
-	b.Queue(`insert into daily_changes`+suffix+` (date, experiment_id, key, name, changes)
-		select d::date, e, k, n, c from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[]) r (d, e, k, n, c)
-		on conflict (date, experiment_id) do update set name = excluded.name, changes = excluded.changes`,
-		column(rows, func(r changeRow) string { return r.Date }),
-		ids(rows, func(r changeRow) uuid.UUID { return r.Experiment }),
-		column(rows, func(r changeRow) string { return r.Key }),
-		column(rows, func(r changeRow) string { return r.Name }),
-		column(rows, func(r changeRow) int32 { return r.Changes }))
 }
 
 func queueReports(b *pgx.Batch, suffix string, rows []reportRow) {
