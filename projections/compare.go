@@ -3,9 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,13 +12,10 @@ import (
 
 // compare lists where the read models differ from the replay.
 func (v *verifier) compare(ctx context.Context, q eventstore.Querier) error {
-	if err := v.touched.entities(); err != nil {
+	r, err := v.all()
+	if err != nil {
 		return err
 	}
-	r := &v.touched.rows
-	r.days = slices.Collect(maps.Values(v.days))
-	r.changes = slices.Collect(maps.Values(v.changes))
-	v.touched.sort()
 	for _, compare := range []func() error{
 		func() error { return compareTable(ctx, q, v, "experiments", selectExperiments, r.experiments) },
 		func() error { return compareTable(ctx, q, v, "resources", selectResources, r.resources) },

@@ -18,6 +18,9 @@ import (
 // the place of the old ones.
 const staging = "_replay"
 
+// retired is what the old ones are called from then on until they are dropped.
+const retired = "_retired"
+
 // nearEnough is how many records may be left to fold under the append lock.
 const nearEnough = 200
 
@@ -124,7 +127,7 @@ func makeStaging(ctx context.Context, conn *pgx.Conn, table string) error {
 	if err != nil {
 		return err
 	}
-	sql := fmt.Sprintf("drop table if exists %[1]s%[2]s; create table %[1]s%[2]s (like %[1]s including all)", table, staging)
+	sql := fmt.Sprintf("drop table if exists %[1]s%[2]s, %[1]s%[3]s; create table %[1]s%[2]s (like %[1]s including all)", table, staging, retired)
 	if parameters != "" {
 		sql += " with (" + parameters + ")"
 	}
@@ -160,27 +163,42 @@ func (r *replayer) fold(ctx context.Context, total int64) error {
 }
 
 func (r *replayer) foldFrom(ctx context.Context, q eventstore.Querier, total int64) error {
-	return stream(ctx, q, r.catalog.Position(), func(c *chunk) error {
+	g, records := gather(r.catalog), 0
+	err := stream(ctx, q, r.catalog.Position(), func(c *chunk) error {
 		if c.fault != nil {
 			return fmt.Errorf("record %d: %s", c.fault.position, c.fault.problem)
 		}
 		err := runs(c.records, func(run []eventstore.Record) error {
 			for i := range run {
 				r.catalog.Apply(run[i].Stamp(), run[i].Stream, run[i].Event)
+				g.note(&run[i])
 			}
-			return r.store(ctx, run)
+			g.keepDays()
+			return nil
 		})
+		if records += len(c.records); err == nil && records >= storeEvery {
+			err = r.store(ctx, g)
+			g, records = gather(r.catalog), 0
+		}
 		if r.opts.Progress != nil {
 			r.opts.Progress(r.catalog.Position(), total)
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return r.store(ctx, g)
 }
 
-// store writes the rows that a run of records made. The connection may be in a
+// storeEvery is how many records are folded before what they touched is
+// written: a row that many of them touched is written once.
+const storeEvery = 50_000
+
+// store writes the rows that were gathered. The connection may be in a
 // transaction.
-func (r *replayer) store(ctx context.Context, run []eventstore.Record) error {
-	made, err := render(r.catalog, run)
+func (r *replayer) store(ctx context.Context, g *gathered) error {
+	made, err := g.all()
 	if err != nil {
 		return err
 	}
@@ -189,7 +207,8 @@ func (r *replayer) store(ctx context.Context, run []eventstore.Record) error {
 	return r.conn.SendBatch(ctx, b).Close()
 }
 
-// cleanUp drops what was not swapped, and gives up the lock.
+// cleanUp drops what was not swapped and what was swapped out, and gives up the
+// lock.
 func (r *replayer) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -206,7 +225,7 @@ func (r *replayer) cleanUp(ctx context.Context) {
 	}
 	var errs []error
 	for _, t := range Tables() {
-		_, err := r.conn.Exec(ctx, "drop table if exists "+t+staging)
+		_, err := r.conn.Exec(ctx, "drop table if exists "+t+staging+", "+t+retired)
 		errs = append(errs, err)
 	}
 	_, err := r.conn.Exec(ctx, "select pg_advisory_unlock_all()")

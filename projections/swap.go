@@ -76,7 +76,8 @@ func (r *replayer) trySwap(ctx context.Context, patience time.Duration) error {
 			return err
 		}
 		start = time.Now()
-		lock := fmt.Sprintf("set local lock_timeout = %d; lock table %s in access exclusive mode", patience.Milliseconds(), strings.Join(r.tables, ", "))
+		// No commit of a writer is on disk before this one is: it need not wait.
+		lock := fmt.Sprintf("set local synchronous_commit = off; set local lock_timeout = %d; lock table %s in access exclusive mode", patience.Milliseconds(), strings.Join(r.tables, ", "))
 		if _, err := tx.Exec(ctx, lock); err != nil {
 			return err
 		}
@@ -131,13 +132,14 @@ func tableGrants(ctx context.Context, q eventstore.Querier) ([]grant, error) {
 	})
 }
 
-// queueSwap replaces a table by its new one, with its rights and the names of
-// its indexes.
+// queueSwap puts the new table in the place of one, with its rights and the names
+// of its indexes. The old one is dropped later: that takes time, and writers wait.
 func queueSwap(b *pgx.Batch, table string, grants []grant, indexes []index) {
-	b.Queue("drop table " + table)
+	b.Queue("alter table " + table + " rename to " + table + retired)
 	b.Queue("alter table " + table + staging + " rename to " + table)
 	for _, i := range indexes {
 		if i.table == table {
+			b.Queue("alter index " + i.name + " rename to " + i.name + retired)
 			b.Queue("alter index " + i.made + " rename to " + i.name)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
@@ -87,25 +86,17 @@ type verifier struct {
 	head    eventstore.Head
 	opts    VerifyOptions
 	catalog *domain.Catalog
-	touched *touched
-	days    map[string]dayRow
-	changes map[changeKey]changeRow
+	*gathered
 	// want is the hash that the checkpoint gives to position wantAt; -1 for none.
 	want   domain.Hash
 	wantAt int64
-}
-
-type changeKey struct {
-	date string
-	id   uuid.UUID
 }
 
 func newVerifier(head eventstore.Head, opts VerifyOptions) (*verifier, error) {
 	c := domain.NewCatalog(head.BeganAt)
 	v := &verifier{
 		Verification: Verification{Mismatches: []string{}},
-		head:         head, opts: opts, catalog: c, touched: touch(c),
-		days: map[string]dayRow{}, changes: map[changeKey]changeRow{},
+		head:         head, opts: opts, catalog: c, gathered: gather(c),
 		wantAt: -1,
 	}
 	var err error
@@ -136,7 +127,7 @@ func (v *verifier) fold(c *chunk) error {
 			v.catalog.Apply(run[i].Stamp(), run[i].Stream, run[i].Event)
 			v.Records++
 		}
-		v.keepDays()
+		v.gathered.keepDays()
 		return nil
 	})
 	if c.fault != nil {
@@ -183,19 +174,6 @@ func (v *verifier) checkClosing(r *eventstore.Record, date domain.Date) *fault {
 		return faultf(r.Position, "the report of day %s is not what the ledger says", date)
 	}
 	return nil
-}
-
-func (v *verifier) keepDays() {
-	v.touched.daily()
-	for _, d := range v.touched.rows.days {
-		v.days[d.Date] = d
-	}
-	for _, ch := range v.touched.rows.changes {
-		v.changes[changeKey{ch.Date, ch.Experiment}] = ch
-	}
-	v.touched.rows.days, v.touched.rows.changes = nil, nil
-	clear(v.touched.dates)
-	clear(v.touched.changes)
 }
 
 // end checks the ledger's end against its head and the checkpoint.
