@@ -155,7 +155,9 @@ func (r *replayer) catchUp(ctx context.Context) error {
 // connection than theirs reads, as long as it takes.
 func (r *replayer) fold(ctx context.Context, total int64) error {
 	return pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, patience); err != nil {
+		// Sorting what an index has in order would keep writers waiting; without
+		// statistics Postgres may think otherwise.
+		if _, err := tx.Exec(ctx, patience+"; set local enable_sort = off"); err != nil {
 			return err
 		}
 		return r.foldFrom(ctx, tx, total)
@@ -185,7 +187,7 @@ func (r *replayer) foldFrom(ctx context.Context, q eventstore.Querier, total int
 		}
 		return err
 	})
-	if err != nil {
+	if err != nil || records == 0 {
 		return err
 	}
 	return r.store(ctx, g)

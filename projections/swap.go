@@ -72,6 +72,11 @@ func (r *replayer) trySwap(ctx context.Context, patience time.Duration) error {
 		if err != nil {
 			return err
 		}
+		// Autovacuum may be at the new tables: it is waited for before writers are
+		// made to wait.
+		if _, err := tx.Exec(ctx, "lock table "+strings.Join(r.tables, staging+", ")+staging+" in access exclusive mode"); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "select one from event_head for update"); err != nil {
 			return err
 		}
