@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
@@ -72,14 +71,7 @@ func (r *redisReplayer) result() RedisReplayed {
 // fold applies what the ledger holds after the catalog, and makes the view anew
 // if that was anything.
 func (r *redisReplayer) fold(ctx context.Context) error {
-	options := pgx.TxOptions{AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, r.pool, options, func(tx pgx.Tx) error {
-		// A long ledger takes longer than a statement may otherwise.
-		if _, err := tx.Exec(ctx, patience); err != nil {
-			return err
-		}
-		return stream(ctx, tx, r.catalog.Position(), r.apply)
-	})
+	err := readOn(ctx, r.pool, r.catalog.Position(), r.apply)
 	if err != nil || r.view != nil && r.view.Position == r.catalog.Position() {
 		return err
 	}

@@ -39,9 +39,9 @@ type ReplayOptions struct {
 
 // Replayed is what Replay did.
 type Replayed struct {
-	Records int64 `json:"records"`
+	Records int64
 	// Blocked is how long appends waited for the swap.
-	Blocked time.Duration `json:"blocked_ns"`
+	Blocked time.Duration
 }
 
 // Replay rebuilds read models from the first record on while the system serves:
@@ -154,19 +154,8 @@ func (r *replayer) catchUp(ctx context.Context) error {
 // fold applies what is after the catalog to it and to the new tables. Another
 // connection than theirs reads, as long as it takes.
 func (r *replayer) fold(ctx context.Context, total int64) error {
-	return pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		// Sorting what an index has in order would keep writers waiting; without
-		// statistics Postgres may think otherwise.
-		if _, err := tx.Exec(ctx, patience+"; set local enable_sort = off"); err != nil {
-			return err
-		}
-		return r.foldFrom(ctx, tx, total)
-	})
-}
-
-func (r *replayer) foldFrom(ctx context.Context, q eventstore.Querier, total int64) error {
 	g, records := gather(r.catalog), 0
-	err := stream(ctx, q, r.catalog.Position(), func(c *chunk) error {
+	err := readOn(ctx, r.pool, r.catalog.Position(), func(c *chunk) error {
 		if c.fault != nil {
 			return fmt.Errorf("record %d: %s", c.fault.position, c.fault.problem)
 		}

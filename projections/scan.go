@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 )
@@ -63,6 +66,19 @@ func stream(ctx context.Context, q eventstore.Querier, after int64, fold func(*c
 		return failed
 	}
 	return err
+}
+
+// readOn is stream in a transaction of its own, which may take as long as it
+// takes.
+func readOn(ctx context.Context, pool *pgxpool.Pool, after int64, fold func(*chunk) error) error {
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		// Sorting what an index has in order would keep who waits for the end
+		// waiting; without statistics Postgres may think otherwise.
+		if _, err := tx.Exec(ctx, patience+"; set local enable_sort = off"); err != nil {
+			return err
+		}
+		return stream(ctx, tx, after, fold)
+	})
 }
 
 // readChunks reads rows and starts the decoding of each full chunk.

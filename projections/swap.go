@@ -58,7 +58,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// trySwap takes the append lock, then the tables, folds the rest and lets the
+// trySwap takes the new tables, the append lock, then the old tables, folds the rest and lets the
 // tables change places. Nothing is folded before all locks are held, so that
 // the catalog never is ahead of the new tables.
 func (r *replayer) trySwap(ctx context.Context, patience time.Duration) error {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/control"
 	"github.com/assaylabs/assay/projections"
 )
@@ -62,7 +61,7 @@ func (p *program) rebuild(ctx context.Context, cfg control.Config, names []strin
 }
 
 func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, asJSON bool) error {
-	pool, err := eventstore.Open(ctx, cfg.DatabaseURL, eventstore.PoolConfig{Schema: cfg.Namespace})
+	pool, err := control.ServingPool(ctx, cfg)
 	if err != nil {
 		return err
 	}

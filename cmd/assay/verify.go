@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assaylabs/assay/domain"
-	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/control"
 	"github.com/assaylabs/assay/projections"
 )
@@ -17,8 +16,9 @@ func (p *program) verify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Prove the ledger and everything derived from it", Args: cobra.NoArgs,
 		Long: `Re-derives the hash chain, every final report and every read model, Redis too
-where REDIS_URL is set, from the first record on. At the first record that was changed, removed, inserted or
-reordered it prints FIRST_BAD_POSITION=n and exits 1.
+where REDIS_URL is set, from the first record on. At the first record that was
+changed, removed, inserted or reordered it prints FIRST_BAD_POSITION=n and exits
+1.
 
 A ledger whose end was cut off still chains: give --checkpoint, as a daily
 report carries it, to prove that nothing up to there is missing.`,
@@ -32,7 +32,7 @@ report carries it, to prove that nothing up to there is missing.`,
 			if err != nil {
 				return err
 			}
-			pool, err := eventstore.Open(cmd.Context(), cfg.DatabaseURL, eventstore.PoolConfig{Schema: cfg.Namespace})
+			pool, err := control.ServingPool(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}

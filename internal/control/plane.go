@@ -93,9 +93,9 @@ func (p *Plane) pool(ctx context.Context, conns int) (*pgxpool.Pool, error) {
 	if p.cfg.Tracing {
 		cfg.Tracer = otelpgx.NewTracer()
 	}
-	pool, err := eventstore.Open(ctx, p.cfg.DatabaseURL, cfg)
+	pool, err := openPool(ctx, "DATABASE_URL", p.cfg.DatabaseURL, cfg)
 	if err != nil {
-		return nil, &ConfigError{"DATABASE_URL", err.Error()}
+		return nil, err
 	}
 	p.pools = append(p.pools, pool)
 	return pool, nil
@@ -233,15 +233,6 @@ func (p *Plane) awaitMigration(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// OwnerPool connects as the owner, for what rebuilds tables.
-func OwnerPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
-	pool, err := eventstore.Open(ctx, cfg.OwnerURL, eventstore.PoolConfig{Schema: cfg.Namespace, MaxConns: 4})
-	if err != nil {
-		return nil, &ConfigError{"MIGRATE_DATABASE_URL", err.Error()}
-	}
-	return pool, nil
 }
 
 // Use opens a control plane on a migrated database, lets f use it without
