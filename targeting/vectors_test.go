@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,122 @@ func TestParseAcceptsTheSpecification(t *testing.T) {
 	for name := range refused {
 		t.Errorf("no vector is called %q", name)
 	}
+}
+
+// TestMatchMeetsTheSpecification runs every vector of conditions. Those that
+// Parse refuses go through lenient, which gives each mistake the meaning that
+// the specification has for it; refusedVectors says which and why.
+func TestMatchMeetsTheSpecification(t *testing.T) {
+	var file struct{ EvalCondition [][]json.RawMessage }
+	if err := json.Unmarshal(vectors(t), &file); err != nil {
+		t.Fatal(err)
+	}
+	refused := refusedVectors()
+	passed := 0
+	for _, vector := range file.EvalCondition {
+		var v conditionVector
+		v.read(t, vector)
+		cond, err := Parse(v.condition)
+		if _, isRefused := refused[v.name]; isRefused {
+			cond, err = lenient(v.condition)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", v.name, err)
+		}
+		c := NewCompiler(v.segments(t))
+		i := c.Add(cond)
+		p := c.Compile()
+		var a Attributes
+		a.Reset(p, v.attributes)
+		if got := p.Match(i, &a); got != v.want {
+			t.Errorf("%s: %s on %s is %t", v.name, v.condition, vector[2], got)
+			continue
+		}
+		passed++
+	}
+	t.Logf("%d of %d condition vectors pass, %d of them leniently", passed, len(file.EvalCondition), len(refused))
+	if len(file.EvalCondition) != 583 || passed != len(file.EvalCondition) {
+		t.Errorf("%d of %d vectors pass, want all of 583", passed, len(file.EvalCondition))
+	}
+}
+
+type conditionVector struct {
+	name       string
+	condition  json.RawMessage
+	attributes map[string]any
+	want       bool
+	groups     map[string]json.RawMessage
+}
+
+func (v *conditionVector) read(t *testing.T, raw []json.RawMessage) {
+	t.Helper()
+	v.condition = raw[1]
+	for i, into := range []any{&v.name, nil, &v.attributes, &v.want, &v.groups} {
+		if into == nil || i >= len(raw) {
+			continue
+		}
+		if err := json.Unmarshal(raw[i], into); err != nil {
+			t.Fatalf("%s: %v", raw, err)
+		}
+	}
+}
+
+// segments are the vector's groups. Ours hold texts alone, but theirs mix in
+// numbers, which newMembers takes as well.
+func (v *conditionVector) segments(t *testing.T) map[string]*Members {
+	t.Helper()
+	segments := make(map[string]*Members)
+	for key, raw := range v.groups {
+		values, err := read(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		segments[key] = newMembers(values.items)
+	}
+	return segments
+}
+
+// lenient parses a condition after giving a valid form to the mistakes in it:
+// an operator that this version cannot evaluate makes whatever depends on it
+// fail, under $not too; the other mistakes never match, so that $not of them does.
+func lenient(data []byte) (*Condition, error) {
+	v, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	root, err := new(parser).condition("", mend(v, false, false))
+	return &Condition{root: root, canonical: data}, err
+}
+
+// mend rewrites an object of conditions or, below an attribute, of operators.
+func mend(v value, tests, negated bool) value {
+	v.items, v.entries = slices.Clone(v.items), slices.Clone(v.entries)
+	for i, item := range v.items {
+		v.items[i] = mend(item, tests, negated)
+	}
+	for i, e := range v.entries {
+		v.entries[i] = mendEntry(e, tests, negated)
+	}
+	return v
+}
+
+func mendEntry(e entry, tests, negated bool) entry {
+	never, always := entry{"$in", value{kind: list}}, entry{"$nin", value{kind: list}}
+	op := operator(e.name)
+	switch {
+	case op == opNot || op == opNor && !tests:
+		return entry{e.name, mend(e.value, tests, !negated)}
+	case !tests:
+		return entry{e.name, mend(e.value, !op.joins(), negated)}
+	case !isOperator(e.name):
+		return e
+	case !op.testsValue() && !op.joins() && negated:
+		return always
+	}
+	if _, err := new(parser).operator("", op, e.value); err != nil {
+		return never
+	}
+	return e
 }
 
 // vectors reads cases.json from the module itself.
