@@ -26,7 +26,13 @@ type Catalog struct {
 	state    state
 
 	journal []func()
-	saved   *state
+	marks   []mark
+}
+
+// mark is where a tentative sequence began.
+type mark struct {
+	state   state
+	journal int
 }
 
 // state is what one assignment saves and restores.
@@ -73,24 +79,34 @@ func (c *Catalog) Version(s Stream) int { return c.versions[s] }
 func (c *Catalog) Counts() (active, inactive int) { return c.state.active, c.state.inactive }
 
 // Begin starts a tentative sequence of Apply that Rollback undoes or Keep keeps.
-func (c *Catalog) Begin() {
-	saved := c.state
-	c.saved, c.journal = &saved, c.journal[:0]
-}
+// Sequences may stand within each other.
+func (c *Catalog) Begin() { c.marks = append(c.marks, mark{c.state, len(c.journal)}) }
 
-// Keep ends a tentative sequence and keeps it.
+// Keep ends the innermost tentative sequence and keeps it, as far as those
+// around it are kept.
 func (c *Catalog) Keep() {
-	clear(c.journal) // what was replaced may be large
-	c.saved, c.journal = nil, c.journal[:0]
+	c.marks = c.marks[:len(c.marks)-1]
+	if len(c.marks) == 0 {
+		c.forget(0)
+	}
 }
 
-// Rollback ends a tentative sequence and undoes it.
+// Rollback ends the innermost tentative sequence and undoes it.
 func (c *Catalog) Rollback() {
-	for i := len(c.journal) - 1; i >= 0; i-- {
+	last := len(c.marks) - 1
+	m := c.marks[last]
+	for i := len(c.journal) - 1; i >= m.journal; i-- {
 		c.journal[i]()
 	}
-	c.state = *c.saved
-	c.Keep()
+	c.state = m.state
+	c.forget(m.journal)
+	c.marks = c.marks[:last]
+}
+
+// forget drops the journal from n on: what was replaced may be large.
+func (c *Catalog) forget(n int) {
+	clear(c.journal[n:])
+	c.journal = c.journal[:n]
 }
 
 // put assigns to a map of the catalog, noting how to undo it.
@@ -106,7 +122,7 @@ func drop[K comparable, V any](c *Catalog, m map[K]V, k K) {
 }
 
 func note[K comparable, V any](c *Catalog, m map[K]V, k K) {
-	if c.saved == nil {
+	if len(c.marks) == 0 {
 		return
 	}
 	old, had := m[k]

@@ -59,6 +59,10 @@ type Store struct {
 	// catalog is the fold of the ledger that commands decide on; nil before it
 	// is loaded and after a failed transaction. The writer alone uses it.
 	catalog *domain.Catalog
+	// clock is the ledger's as read last, alone says that nobody else appended
+	// since. The writer alone uses both.
+	clock reading
+	alone bool
 
 	mu     sync.Mutex
 	known  int64         // guarded by mu

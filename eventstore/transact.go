@@ -49,9 +49,8 @@ type storedKey struct {
 	stored
 }
 
-// transact runs the requests in one transaction, in two round trips: take the
-// lock and read what is new; decide; write and commit. On error nobody was
-// answered, and the catalog is forgotten.
+// transact runs the requests in one transaction. On error nobody was answered,
+// and the catalog is forgotten.
 func (s *Store) transact(ctx context.Context, requests []*request) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, transactTimeout)
 	defer cancel()
@@ -67,11 +66,7 @@ func (s *Store) transact(ctx context.Context, requests []*request) (err error) {
 			g.rollback(ctx)
 		}
 	}()
-	if err := g.lock(ctx); err != nil {
-		return err
-	}
-	g.decide()
-	if err := g.write(ctx); err != nil {
+	if err := g.append(ctx); err != nil {
 		return err
 	}
 	if len(g.records) > 0 {
@@ -85,6 +80,21 @@ func (s *Store) transact(ctx context.Context, requests []*request) (err error) {
 		r.done <- g.outcomes[i]
 	}
 	return nil
+}
+
+// append decides and appends: in one round trip if nobody came between, else in
+// two, one to take the lock and read what is new, one to write and commit.
+func (g *group) append(ctx context.Context) error {
+	if g.mayGoAhead() {
+		if done, err := g.goAhead(ctx); done || err != nil {
+			return err
+		}
+	}
+	if err := g.lock(ctx); err != nil {
+		return err
+	}
+	g.decide()
+	return g.write(ctx, &pgx.Batch{})
 }
 
 func (g *group) rollback(ctx context.Context) {
@@ -103,7 +113,7 @@ func (g *group) lock(ctx context.Context) error {
 	b.Queue("begin")
 	// A clock read before the wait for the lock does no harm: time never falls
 	// below the head's, which is read after the wait.
-	b.Queue("select position, recorded_at, hash, greatest(recorded_at, ledger_clock()), began_at from event_head for update").
+	b.Queue("select position, recorded_at, hash, ledger_clock(), began_at from event_head for update").
 		QueryRow(func(row pgx.Row) error {
 			var hash []byte
 			err := row.Scan(&head.Position, &head.RecordedAt, &hash, &head.Now, &head.BeganAt)
@@ -114,7 +124,8 @@ func (g *group) lock(ctx context.Context) error {
 	if err := g.conn.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	g.now = head.Now.UTC()
+	g.store.clock = reading{head.Now, time.Now()}
+	g.now = later(head.Now, head.RecordedAt).UTC()
 	return g.catchUp(ctx, head)
 }
 
@@ -123,6 +134,7 @@ func (g *group) lock(ctx context.Context) error {
 func (g *group) catchUp(ctx context.Context, head Head) error {
 	s := g.store
 	remembered := s.catalog != nil
+	s.alone = remembered && s.catalog.Position() == head.Position
 	for s.catalog != nil && s.catalog.Position() < head.Position {
 		tail, err := readAll(ctx, g.conn, s.catalog.Position(), tailPage)
 		if err != nil {
@@ -224,8 +236,7 @@ func (g *group) decideOne(r *request) outcome {
 }
 
 // write appends the records with all that goes with them, and commits.
-func (g *group) write(ctx context.Context) error {
-	b := &pgx.Batch{}
+func (g *group) write(ctx context.Context, b *pgx.Batch) error {
 	if len(g.records) > 0 {
 		queueRecords(b, g.records, g.store.channel())
 		if err := g.store.cfg.Inline.Queue(b, g.store.catalog, g.records); err != nil {
