@@ -29,6 +29,7 @@ func mayImport() map[string][]string {
 		"stats":       {},
 		"migrations":  {},
 		"web":         {},
+		"tracking":    {},
 		"domain":      {"targeting"},
 		"evaluator":   {"domain", "targeting"},
 		"feed":        dataPlane,
