@@ -1,0 +1,148 @@
+// Package evaluator decides which variation of which experiment a unit gets.
+// It is pure: no I/O, no clock. Compile a Document once; then Prepare a Unit and
+// Evaluate, or use EvaluateRaw. The algorithm is written down, for every
+// language, in docs/assignment.md.
+package evaluator
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/targeting"
+)
+
+// userID is the unit type whose id is no attribute.
+const userID = "user_id"
+
+// Snapshot is a compiled document. It is immutable and may be shared by
+// goroutines.
+type Snapshot struct {
+	position int64
+	at       time.Time
+
+	experiments []*Experiment // by key
+	byKey       map[string]*Experiment
+	rules       []rule // of experiments, at the same index
+	program     *targeting.Program
+	unitTypes   []string // 0 is userID
+	layers      []layer
+	holdouts    []holdout
+	required    int // experiments that others require
+	segments    map[string]Entity
+
+	units sync.Pool // of *Unit, for EvaluateRaw
+}
+
+// rule is what evaluation reads of an experiment.
+type rule struct {
+	salt     saltHalf
+	seed     fnv // of a gb2 hash
+	traffic  uint32
+	audience int32 // in the program; -1 is everyone
+	layer    int32 // -1 is none
+	place    uint32
+	required int32 // among the experiments that others require, or -1
+	unitType uint16
+	inactive bool
+	gb2      bool
+	more     *exceptions // nil for most
+	slots    []piece     // of a random layer
+	split    []piece
+}
+
+// exceptions are what few experiments have.
+type exceptions struct {
+	overrides map[string]int32
+	holdouts  []int32
+	requires  []requirement
+}
+
+// requirement is one prerequisite: the experiment (-1 where there is none) and
+// a bit for each variation that meets it.
+type requirement struct {
+	experiment int32
+	variations uint64
+}
+
+// piece is a range of slots. Of a split, it belongs to a variation, and a gb2
+// hash admits what lies below until.
+type piece struct{ from, to, until, variation uint32 }
+
+type layer struct {
+	domain.Layer
+	salt     saltHalf
+	unitType uint16
+	order    []int32 // active experiments of an ordered layer
+}
+
+type holdout struct {
+	domain.Holdout
+	salt     saltHalf
+	share    uint32
+	unitType uint16
+}
+
+// Position is the ledger's, up to which the snapshot was made.
+func (s *Snapshot) Position() int64 { return s.position }
+
+// At is the time of the record at Position.
+func (s *Snapshot) At() time.Time { return s.at }
+
+// Len is the number of experiments.
+func (s *Snapshot) Len() int { return len(s.experiments) }
+
+// Experiment returns the experiment with that key.
+func (s *Snapshot) Experiment(key string) (*Experiment, bool) {
+	e, ok := s.byKey[key]
+	return e, ok
+}
+
+// Experiments are all, inactive ones too, by key. The caller must not change
+// the slice.
+func (s *Snapshot) Experiments() []*Experiment { return s.experiments }
+
+// Variation is one arm of an experiment.
+type Variation struct {
+	Key   string
+	Value json.RawMessage // compact
+}
+
+// Experiment is an experiment of one snapshot. It is immutable.
+type Experiment struct {
+	snapshot   *Snapshot
+	index      int
+	config     config
+	variations []Variation
+}
+
+// ID is the experiment's id.
+func (e *Experiment) ID() string { return e.config.ID }
+
+// Key is what callers name the experiment by.
+func (e *Experiment) Key() string { return e.config.Key }
+
+// Version is the experiment's own version.
+func (e *Experiment) Version() int { return e.config.Version }
+
+// Position is that of the experiment's last record.
+func (e *Experiment) Position() int64 { return e.config.Position }
+
+// Status says whether units are assigned.
+func (e *Experiment) Status() domain.Status { return e.config.Status }
+
+// Phase counts analysis periods from 1.
+func (e *Experiment) Phase() int { return e.config.Phase }
+
+// UnitType names what is randomised.
+func (e *Experiment) UnitType() string { return e.config.UnitType }
+
+// Hash is how units are hashed.
+func (e *Experiment) Hash() domain.HashKind { return e.config.Hash }
+
+// Variations has the control first. The caller must not change the slice.
+func (e *Experiment) Variations() []Variation { return e.variations }
+
+// Index is the experiment's place in Experiments and in EvaluateAll's results.
+func (e *Experiment) Index() int { return e.index }
