@@ -1,157 +1,188 @@
 package targeting
 
-import "encoding/json"
-
-// Compiler collects conditions that are matched against one unit.
-type Compiler struct {
-	segments   map[string]*Members
-	conditions []*Condition
-	known      map[string]int // canonical JSON to index
-}
-
-// NewCompiler begins a program whose $inGroup and $notInGroup look into
-// segments, by key; a segment that is not there has no members.
-func NewCompiler(segments map[string]*Members) *Compiler {
-	return &Compiler{segments: segments, known: make(map[string]int)}
-}
-
-// Add returns the condition's index in the program. Conditions of the same
-// canonical JSON have the same.
-func (c *Compiler) Add(cond *Condition) int {
-	key := string(cond.canonical)
-	i, ok := c.known[key]
-	if !ok {
-		i = len(c.conditions)
-		c.known[key] = i
-		c.conditions = append(c.conditions, cond)
-	}
-	return i
-}
-
-// Compile returns the program of what was added so far.
-func (c *Compiler) Compile() *Program {
-	return &Program{segments: c.segments, conditions: c.conditions[:len(c.conditions):len(c.conditions)]}
-}
+import (
+	"cmp"
+	"math"
+	"regexp"
+	"strings"
+)
 
 // Program is conditions ready to be matched. It is immutable and may be shared
 // by goroutines.
 type Program struct {
-	segments   map[string]*Members
-	conditions []*Condition
+	starts []int32 // of each condition, in code
+	code   []instruction
+
+	// Operands that do not fit into an instruction.
+	paths    [][]step
+	sets     []*set
+	values   []value
+	patterns []*regexp.Regexp
+	networks []networks
 }
+
+// instruction is one test of one value, and where to go on after it.
+type instruction struct {
+	op      opcode
+	kind    kind
+	orders  orders
+	subject int32 // index of the value's path, or element
+	yes, no int32 // index of an instruction, or accept or reject
+	arg     uint64
+	text    string
+}
+
+// Where nothing is left to test.
+const (
+	accept int32 = -1
+	reject int32 = -2
+)
+
+// element is the subject of tests of a list's element itself.
+const element int32 = -1
+
+// opcode is what an instruction does with kind, arg and text.
+type opcode uint8
+
+const (
+	doNever          opcode = iota
+	doIsKind                // kind
+	doEqualsBoolean         // arg: 0 or 1
+	doEqualsNumber          // arg: bits of a float64
+	doEqualsText            // text
+	doEqualsFolded          // text, in any case
+	doEqualsDeep            // arg: index in values
+	doCompareNumber         // orders, arg: bits of a float64
+	doCompareText           // orders, text
+	doCompareVersion        // orders, kind of the operand, text: padded, arg: packed
+	doIn                    // arg: index in sets
+	doMatches               // arg: index in patterns
+	doWithin                // arg: index in networks
+	doSize                  // arg: start of a test of the length
+	doHasSome               // arg: start of a test of an element
+	doHasSomeNotNull        // arg: start of a test of an element
+)
+
+// orders are the results of a comparison that pass, a bit each.
+type orders uint8
+
+const (
+	isLess orders = 1 << iota
+	isSame
+	isMore
+)
+
+func ordersOf(op operator) orders {
+	switch op {
+	case opLt, opVlt:
+		return isLess
+	case opLte, opVlte:
+		return isLess | isSame
+	case opGt, opVgt:
+		return isMore
+	case opGte, opVgte:
+		return isMore | isSame
+	}
+	return isSame
+}
+
+// has takes a result of cmp.Compare.
+func (o orders) has(order int) bool { return o>>(order+1)&1 == 1 }
 
 // Len is the number of conditions: their indexes are below it.
-func (p *Program) Len() int { return len(p.conditions) }
+func (p *Program) Len() int { return len(p.starts) }
 
 // Match reports whether the unit meets condition i. It never fails, whatever
-// the attributes hold.
+// the attributes hold, and remembers the answer until the next Reset.
 func (p *Program) Match(i int, a *Attributes) bool {
-	return naive{p.segments}.match(p.conditions[i].root, a.unit)
-}
-
-// Attributes are those of one unit, as one program sees them. The zero value is
-// ready for Reset; one that is used again allocates nothing. Not for concurrent
-// use.
-type Attributes struct{ unit value }
-
-// Reset takes the attributes of another unit: JSON as Go decodes it, Go's own
-// numbers and []string. They must not change until the next Reset.
-func (a *Attributes) Reset(p *Program, values map[string]any) { a.unit = toValue(values) }
-
-// Members is the ids of one segment. It is immutable and may be shared by
-// goroutines.
-type Members struct {
-	ids     map[string]bool
-	numbers []value
-}
-
-// NewMembers returns the segment of the ids; repeated ones count once.
-func NewMembers(ids []string) *Members {
-	m := &Members{ids: make(map[string]bool, len(ids))}
-	for _, id := range ids {
-		m.ids[id] = true
+	if a.program != p {
+		a.Reset(p, a.values)
 	}
-	return m
-}
-
-// Has reports whether the id, the same bytes, is in the segment.
-func (m *Members) Has(id string) bool { return m.ids[id] }
-
-// Len is the number of ids.
-func (m *Members) Len() int { return len(m.ids) }
-
-func toValue(v any) value {
-	switch v := v.(type) {
-	case bool:
-		return value{kind: boolean, truth: v}
-	case string:
-		return value{kind: text, text: v}
-	case json.Number:
-		n, _ := v.Float64()
-		return value{kind: number, number: n}
-	case []any:
-		items := make([]value, len(v))
-		for i := range v {
-			items[i] = toValue(v[i])
-		}
-		return value{kind: list, items: items}
-	case []string:
-		items := make([]value, len(v))
-		for i := range v {
-			items[i] = toValue(v[i])
-		}
-		return value{kind: list, items: items}
-	case map[string]any:
-		o := value{kind: object}
-		for name, member := range v {
-			o.entries = append(o.entries, entry{name, toValue(member)})
-		}
-		return o
+	if answer := a.answers[i]; answer>>1 == a.generation {
+		return answer&1 == 1
 	}
-	return goNumber(v)
-}
-
-func goNumber(v any) value {
-	var n float64
-	switch v := v.(type) {
-	case float64:
-		n = v
-	case float32:
-		n = float64(v)
-	case int:
-		n = float64(v)
-	case int8:
-		n = float64(v)
-	case int16:
-		n = float64(v)
-	case int32:
-		n = float64(v)
-	case int64:
-		n = float64(v)
-	case uint:
-		n = float64(v)
-	case uint8:
-		n = float64(v)
-	case uint16:
-		n = float64(v)
-	case uint32:
-		n = float64(v)
-	case uint64:
-		n = float64(v)
-	default:
-		return value{kind: null}
-	}
-	return value{kind: number, number: n}
-}
-
-func newMembers(values []value) *Members {
-	m := NewMembers(nil)
-	for _, v := range values {
-		if v.kind == text {
-			m.ids[v.text] = true
+	at := p.starts[i]
+	for at >= 0 {
+		in := &p.code[at]
+		if p.test(in, a.find(in.subject)) {
+			at = in.yes
 		} else {
-			m.numbers = append(m.numbers, v)
+			at = in.no
 		}
 	}
-	return m
+	a.answers[i] = a.generation << 1
+	if at == accept {
+		a.answers[i] |= 1
+	}
+	return at == accept
+}
+
+// within runs a test of an element.
+func (p *Program) within(at int32, v *found) bool {
+	for at >= 0 {
+		in := &p.code[at]
+		var passes bool
+		if in.subject == element {
+			passes = p.test(in, v)
+		} else {
+			deeper := *v
+			deeper.follow(p.paths[in.subject])
+			passes = p.test(in, &deeper)
+		}
+		if passes {
+			at = in.yes
+		} else {
+			at = in.no
+		}
+	}
+	return at == accept
+}
+
+func (p *Program) test(in *instruction, v *found) bool {
+	switch in.op {
+	case doIsKind:
+		return v.kind == in.kind
+	case doEqualsBoolean:
+		return v.kind == boolean && v.truth == (in.arg == 1)
+	case doEqualsNumber:
+		return v.kind == number && v.number == math.Float64frombits(in.arg)
+	case doEqualsText:
+		return v.kind == text && v.text == in.text
+	case doEqualsFolded:
+		return v.kind == text && strings.EqualFold(v.text, in.text)
+	case doEqualsDeep:
+		return p.values[in.arg].equals(v)
+	case doCompareNumber:
+		x := math.Float64frombits(in.arg)
+		return v.kind == number && v.number == v.number && in.orders.has(cmp.Compare(v.number, x))
+	case doCompareText:
+		return v.kind == text && in.orders.has(compareText(v.text, in.text))
+	case doCompareVersion:
+		return v.kind == in.kind && in.orders.has(v.compareVersion(in.arg, in.text))
+	case doIn:
+		return p.sets[in.arg].hasAny(v)
+	case doMatches:
+		return v.kind == text && p.patterns[in.arg].MatchString(v.text)
+	case doWithin:
+		return v.kind == text && p.networks[in.arg].contain(v.text)
+	case doSize:
+		return v.kind == list && p.within(int32(uint32(in.arg)), &found{kind: number, number: float64(v.len())})
+	case doHasSome, doHasSomeNotNull:
+		return p.hasSome(in, v)
+	}
+	return false
+}
+
+func (p *Program) hasSome(in *instruction, v *found) bool {
+	var item found
+	for i := range v.len() {
+		v.item(i, &item)
+		if item.kind == null && in.op == doHasSomeNotNull {
+			continue
+		}
+		if p.within(int32(uint32(in.arg)), &item) {
+			return true
+		}
+	}
+	return false
 }

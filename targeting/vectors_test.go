@@ -132,8 +132,7 @@ func (v *conditionVector) read(t *testing.T, raw []json.RawMessage) {
 	}
 }
 
-// segments are the vector's groups. Ours hold texts alone, but theirs mix in
-// numbers, which newMembers takes as well.
+// segments are the vector's groups. Ours hold texts alone; theirs, numbers too.
 func (v *conditionVector) segments(t *testing.T) map[string]*Members {
 	t.Helper()
 	segments := make(map[string]*Members)
@@ -142,7 +141,7 @@ func (v *conditionVector) segments(t *testing.T) map[string]*Members {
 		if err != nil {
 			t.Fatal(err)
 		}
-		segments[key] = newMembers(values.items)
+		segments[key] = &Members{*newSet(values.items, false)}
 	}
 	return segments
 }

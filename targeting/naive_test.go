@@ -1,6 +1,8 @@
 package targeting
 
 import (
+	"encoding/json"
+	"errors"
 	"math"
 	"net/netip"
 	"regexp"
@@ -10,8 +12,9 @@ import (
 	"unicode/utf16"
 )
 
-// naive interprets the tree of a condition.
-type naive struct{ segments map[string]*Members }
+// naive interprets the tree of a condition as its nodes' comments read, with
+// nothing in common with what is compiled. segments are lists of values.
+type naive struct{ segments map[string][]value }
 
 func (n naive) match(test node, v value) bool {
 	matches := func(test node) bool { return n.match(test, v) }
@@ -53,7 +56,7 @@ func (n naive) matchPlain(test node, v value) bool {
 	case member:
 		return oneOf(v, test.values, test.fold) != test.negate
 	case inGroup:
-		return n.inSegment(v, test.group) != test.negate
+		return oneOf(v, n.segments[test.group], false) != test.negate
 	case pattern:
 		return v.kind == text && test.re.MatchString(v.text)
 	case cidr:
@@ -189,11 +192,72 @@ func oneOf(v value, values []value, fold bool) bool {
 	})
 }
 
-func (n naive) inSegment(v value, group string) bool {
-	m, ok := n.segments[group]
-	if !ok {
-		return false
+// toValue is what a condition sees in a Go value.
+func toValue(v any) value {
+	switch v := v.(type) {
+	case bool:
+		return value{kind: boolean, truth: v}
+	case string:
+		return value{kind: text, text: v}
+	case json.Number:
+		n, err := v.Float64()
+		if errors.Is(err, strconv.ErrSyntax) {
+			return value{}
+		}
+		return value{kind: number, number: n}
+	case []any:
+		items := make([]value, len(v))
+		for i := range v {
+			items[i] = toValue(v[i])
+		}
+		return value{kind: list, items: items}
+	case []string:
+		items := make([]value, len(v))
+		for i := range v {
+			items[i] = toValue(v[i])
+		}
+		return value{kind: list, items: items}
+	case map[string]any:
+		o := value{kind: object}
+		for name, member := range v {
+			o.entries = append(o.entries, entry{name, toValue(member)})
+		}
+		return o
 	}
-	has := func(v value) bool { return v.kind == text && m.Has(v.text) || oneOf(v, m.numbers, false) }
-	return has(v) || slices.ContainsFunc(v.items, has)
+	return goNumber(v)
+}
+
+func goNumber(v any) value {
+	var n float64
+	switch v := v.(type) {
+	case float64:
+		n = v
+	case float32:
+		n = float64(v)
+	case int:
+		n = float64(v)
+	case int8:
+		n = float64(v)
+	case int16:
+		n = float64(v)
+	case int32:
+		n = float64(v)
+	case int64:
+		n = float64(v)
+	case uint:
+		n = float64(v)
+	case uint8:
+		n = float64(v)
+	case uint16:
+		n = float64(v)
+	case uint32:
+		n = float64(v)
+	case uint64:
+		n = float64(v)
+	case uintptr:
+		n = float64(v)
+	default:
+		return value{kind: null}
+	}
+	return value{kind: number, number: n}
 }

@@ -1,0 +1,79 @@
+package targeting
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"pgregory.net/rapid"
+)
+
+func TestCompareTextOrdersAsUTF16(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := rapid.OneOf(rapid.String(), someTexts(), rapid.StringOf(rapid.RuneFrom([]rune("aé\ud7ff\ue000\uffff\U00010000\U0010ffff"))))
+		a, b := draw.Draw(t, "a"), draw.Draw(t, "b")
+		want := slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
+		if got := compareText(a, b); got != want {
+			t.Fatalf("%d, want %d", got, want)
+		}
+	})
+}
+
+func TestFoldedHashAgreesWithEqualFold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := rapid.OneOf(rapid.StringOfN(rapid.RuneFrom([]rune("sSſkK\u212aσςΣéÉǅǆǄ1")), 0, 2, -1), rapid.Just("\xff"), rapid.Just("\ufffd"))
+		a, b := draw.Draw(t, "a"), draw.Draw(t, "b")
+		if strings.EqualFold(a, b) != (foldedHash(a) == foldedHash(b)) {
+			t.Fatalf("%x and %x", foldedHash(a), foldedHash(b))
+		}
+	})
+}
+
+func TestComparePaddedAgreesWithTheText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := toValue(rapid.OneOf(someTexts().AsAny(), someNumbers().AsAny(), rapid.Float64().AsAny()).Draw(t, "version"))
+		other := toValue(someTexts().Draw(t, "other"))
+		if got := paddedVersion(v); got != padded(v) {
+			t.Fatalf("padded to %q, want %q", got, padded(v))
+		}
+		want := slices.Compare(utf16.Encode([]rune(padded(v))), utf16.Encode([]rune(padded(other))))
+		f := found{kind: v.kind, text: v.text, number: v.number}
+		if got := f.compareVersion(packVersion(other.text), paddedVersion(other)); got != want {
+			t.Fatalf("%d, want %d", got, want)
+		}
+	})
+}
+
+func TestParseAddressAgreesWithNetip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { checkAddress(t, addresses().Draw(t, "address")) })
+	for _, s := range []string{"", ":", "::", ":::", "1::", "::1", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:8::", "::1::", "1:", ":1", "12345::", "::1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "::1.2.3", "::1.2.3.4:5", "::256.1.1.1", "1.2.3.4.", ".1.2.3", "1..2.3", "00.0.0.0", "0.0.0.0", "255.255.255.256", "::G", "::ffff:1.2.3.4"} {
+		checkAddress(t, s)
+	}
+}
+
+func addresses() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.StringMatching(`[0-9]{0,3}(\.[0-9]{1,3}){2,4}`), rapid.StringMatching(`([0-9a-fA-F]{0,4}:){1,8}([0-9a-f]{0,4}|1\.2\.3\.4)`), rapid.StringOf(rapid.RuneFrom([]rune("1f:.%"))))
+}
+
+func FuzzParseAddress(f *testing.F) {
+	f.Add("::ffff:1.2.3.4")
+	f.Add("2001:db8::1")
+	f.Fuzz(func(t *testing.T, s string) { checkAddress(t, s) })
+}
+
+type tester interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func checkAddress(t tester, s string) {
+	t.Helper()
+	want, err := netip.ParseAddr(s)
+	wanted := err == nil && want.Zone() == ""
+	got, ok := parseAddress(s)
+	if ok != wanted || ok && got != want.Unmap() {
+		t.Fatalf("%q is %v, %t; want %v, %v", s, got, ok, want, err)
+	}
+}
