@@ -1,7 +1,7 @@
 package domain
 
 import (
-	"cmp"
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -123,7 +123,7 @@ func (c *Catalog) report(d Date, end dayEnd) (DailyReport, dayEnd) {
 			r.Experiments = append(r.Experiments, ch)
 		}
 		slices.SortFunc(r.Experiments, func(a, b DailyChange) int {
-			return cmp.Compare(a.ExperimentID.String(), b.ExperimentID.String())
+			return bytes.Compare(a.ExperimentID[:], b.ExperimentID[:])
 		})
 	}
 	r.Active, r.Inactive = end.active, end.inactive

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/assaylabs/assay/eventstore"
 )
 
@@ -46,26 +44,79 @@ const (
 	selectReports = `select date::text, report::text, position from daily_reports order by date`
 )
 
+// stored is a row of a read model as it is read and compared.
+type stored[R any] interface {
+	*R
+	// columns are where the columns go that are selected.
+	columns() []any
+	same(*R) bool
+}
+
+func (r *experimentRow) columns() []any {
+	return []any{&r.ID, &r.Key, &r.Name, &r.Status, &r.Doc, &r.Version, &r.Position, &r.CreatedAt, &r.UpdatedAt, &r.Deleted}
+}
+
+func (r *experimentRow) same(o *experimentRow) bool {
+	a, b := *r, *o
+	a.CreatedAt, a.UpdatedAt = b.CreatedAt, b.UpdatedAt
+	return a == b && r.CreatedAt.Equal(o.CreatedAt) && r.UpdatedAt.Equal(o.UpdatedAt)
+}
+
+func (r *resourceRow) columns() []any {
+	return []any{&r.Kind, &r.ID, &r.Key, &r.Doc, &r.Version, &r.Position, &r.Deleted}
+}
+
+func (r *resourceRow) same(o *resourceRow) bool { return *r == *o }
+
+func (r *memberRow) columns() []any { return []any{&r.Segment, &r.Member} }
+
+func (r *memberRow) same(o *memberRow) bool { return *r == *o }
+
+func (r *statusRow) columns() []any { return []any{&r.ID, &r.Experiment, &r.Old, &r.New, &r.At} }
+
+func (r *statusRow) same(o *statusRow) bool {
+	a, b := *r, *o
+	a.At = b.At
+	return a == b && r.At.Equal(o.At)
+}
+
+func (r *dayRow) columns() []any {
+	return []any{&r.Date, &r.Active, &r.Inactive, &r.Changed, &r.Total, &r.From, &r.To, &r.Hash}
+}
+
+func (r *dayRow) same(o *dayRow) bool { return reflect.DeepEqual(r, o) }
+
+func (r *changeRow) columns() []any {
+	return []any{&r.Date, &r.Experiment, &r.Key, &r.Name, &r.Changes}
+}
+
+func (r *changeRow) same(o *changeRow) bool { return *r == *o }
+
+func (r *reportRow) columns() []any { return []any{&r.Date, &r.Report, &r.Position} }
+
+func (r *reportRow) same(o *reportRow) bool { return *r == *o }
+
 // compareTable compares a table with the rows that it should hold, in order.
-func compareTable[R any](ctx context.Context, q eventstore.Querier, v *verifier, table, sql string, want []R) error {
+func compareTable[R any, P stored[R]](ctx context.Context, q eventstore.Querier, v *verifier, table, sql string, want []R) error {
 	rows, err := q.Query(ctx, sql)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", table, err)
 	}
 	defer rows.Close()
 	n := 0
+	have := P(new(R))
+	columns := have.columns()
 	for rows.Next() {
-		have, err := pgx.RowToStructByPos[R](rows)
-		if err != nil {
+		if err := rows.Scan(columns...); err != nil {
 			v.mismatch("%s: row %d cannot be read: %v", table, n+1, err)
 			return nil
 		}
 		if n >= len(want) {
-			v.mismatch("%s: a row too many: %.200v", table, have)
+			v.mismatch("%s: a row too many: %.200v", table, *have)
 			return rows.Err()
 		}
-		if !sameRow(have, want[n]) {
-			v.mismatch("%s: row %d is %.200v and should be %.200v", table, n+1, have, want[n])
+		if !have.same(&want[n]) {
+			v.mismatch("%s: row %d is %.200v and should be %.200v", table, n+1, *have, want[n])
 		}
 		n++
 	}
@@ -73,23 +124,6 @@ func compareTable[R any](ctx context.Context, q eventstore.Querier, v *verifier,
 		v.mismatch("%s: %d rows are missing, the first: %.200v", table, len(want)-n, want[n])
 	}
 	return rows.Err()
-}
-
-func sameRow[R any](a, b R) bool {
-	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
-	for i := range x.NumField() {
-		if !sameValue(x.Field(i).Interface(), y.Field(i).Interface()) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameValue(a, b any) bool {
-	if t, ok := a.(interface{ UnixMicro() int64 }); ok {
-		return t.UnixMicro() == b.(interface{ UnixMicro() int64 }).UnixMicro()
-	}
-	return reflect.DeepEqual(a, b)
 }
 
 func (v *verifier) mismatch(format string, args ...any) {

@@ -7,10 +7,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/eventstore"
 )
 
-// gathered is what many runs of records touched, each row once: as the last of
-// them left it.
+// gathered is what many records touched, each row once: as the last of them left
+// it.
 type gathered struct {
 	*touched
 	days    map[string]dayRow
@@ -26,7 +27,16 @@ func gather(c *domain.Catalog) *gathered {
 	return &gathered{touch(c), map[string]dayRow{}, map[changeKey]changeRow{}}
 }
 
-// keepDays renders the days that a run touched, before the catalog forgets them.
+// apply folds a record into the catalog and notes what it touched.
+func (g *gathered) apply(r *eventstore.Record) {
+	if _, closing := r.Event.(domain.DayClosed); closing {
+		g.keepDays()
+	}
+	g.catalog.Apply(r.Stamp(), r.Stream, r.Event)
+	g.note(r)
+}
+
+// keepDays renders the days that were touched, before the catalog forgets them.
 func (g *gathered) keepDays() {
 	g.daily()
 	for _, d := range g.rows.days {
@@ -42,6 +52,7 @@ func (g *gathered) keepDays() {
 
 // all renders everything that was gathered, in order.
 func (g *gathered) all() (*rows, error) {
+	g.keepDays()
 	g.rows.days = slices.Collect(maps.Values(g.days))
 	g.rows.changes = slices.Collect(maps.Values(g.changes))
 	err := g.entities() // which puts all rows in order

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/google/uuid"
@@ -29,7 +28,7 @@ type reader struct {
 	// streams and types are those that were seen: each text is made once.
 	streams map[string]domain.Stream
 	types   map[string]string
-	before  eventstore.Record
+	before  *eventstore.Record
 }
 
 // borrowed is a value in pgx's own buffer, gone with the next row; nil is null.
@@ -41,7 +40,7 @@ func (b *borrowed) ScanBytes(v []byte) error {
 }
 
 func newReader(rows pgx.Rows) *reader {
-	r := &reader{rows: rows, streams: map[string]domain.Stream{}, types: map[string]string{}}
+	r := &reader{rows: rows, streams: map[string]domain.Stream{}, types: map[string]string{}, before: &eventstore.Record{}}
 	w := &r.row
 	r.targets = []any{
 		&w.position, &w.stream, &w.version, &w.typ, &w.schema, &w.data, &w.dataHash, &w.command,
@@ -50,36 +49,37 @@ func newReader(rows pgx.Rows) *reader {
 	return r
 }
 
-// record reads the present row, which should be of that position.
-func (r *reader) record(want int64) (eventstore.Record, *fault) {
+// record adds the present row, which should be of that position, to the chunk.
+func (r *reader) record(c *chunk, want int64) *fault {
 	w := &r.row
 	w.position.Valid = false
 	err := r.rows.Scan(r.targets...)
 	if w.position.Valid && w.position.Int64 < want {
-		return eventstore.Record{}, faultf(w.position.Int64, "a record that was never appended, or twice the same position")
+		return faultf(w.position.Int64, "a record that was never appended, or twice the same position")
 	}
 	if w.position.Valid && w.position.Int64 > want {
-		return eventstore.Record{}, faultf(want, "the record is missing")
+		return faultf(want, "the record is missing")
 	}
 	if err == nil {
 		err = r.check()
 	}
 	if err != nil {
-		return eventstore.Record{}, faultf(want, "the record cannot be read: %v", err)
+		return faultf(want, "the record cannot be read: %v", err)
 	}
 	if len(w.dataHash) != 32 || len(w.hash) != 32 {
-		return eventstore.Record{}, faultf(want, "a hash does not have 32 bytes")
+		return faultf(want, "a hash does not have 32 bytes")
 	}
-	last := &r.before
-	r.before = eventstore.Record{
+	last := r.before
+	c.records = append(c.records, eventstore.Record{
 		Position: w.position.Int64, Stream: once(r.streams, w.stream), Version: int(w.version.Int32),
 		Type: once(r.types, w.typ), SchemaVersion: int(w.schema.Int32),
-		Data: bytes.Clone(w.data), DataHash: eventstore.Hash(w.dataHash), CommandID: uuid.UUID(w.command.Bytes),
+		Data: c.keep(w.data), DataHash: eventstore.Hash(w.dataHash), CommandID: uuid.UUID(w.command.Bytes),
 		Actor: again(last.Actor, w.actor), KeyID: again(last.KeyID, w.key), Reason: again(last.Reason, w.reason),
 		RequestID: again(last.RequestID, w.request), CorrelationID: again(last.CorrelationID, w.correlate),
 		RecordedAt: w.at.Time.UTC(), Hash: eventstore.Hash(w.hash),
-	}
-	return r.before, nil
+	})
+	r.before = &c.records[len(c.records)-1]
+	return nil
 }
 
 // check looks for what no column may hold.

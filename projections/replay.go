@@ -159,15 +159,11 @@ func (r *replayer) fold(ctx context.Context, total int64) error {
 		if c.fault != nil {
 			return fmt.Errorf("record %d: %s", c.fault.position, c.fault.problem)
 		}
-		err := runs(c.records, func(run []eventstore.Record) error {
-			for i := range run {
-				r.catalog.Apply(run[i].Stamp(), run[i].Stream, run[i].Event)
-				g.note(&run[i])
-			}
-			g.keepDays()
-			return nil
-		})
-		if records += len(c.records); err == nil && records >= storeEvery {
+		for i := range c.records {
+			g.apply(&c.records[i])
+		}
+		var err error
+		if records += len(c.records); records >= storeEvery {
 			err = r.store(ctx, g)
 			g, records = gather(r.catalog), 0
 		}

@@ -81,11 +81,17 @@ type rows struct {
 // touched is what a run of records touched.
 type touched struct {
 	catalog *domain.Catalog
-	streams map[domain.Stream]struct{}
+	streams map[domain.Stream]entity
 	members map[memberRow]struct{}
 	dates   map[domain.Date]struct{}
 	changes map[dayExperiment]struct{}
 	rows    rows
+}
+
+// entity is what a stream is of; without a kind, of none.
+type entity struct {
+	kind domain.Kind
+	id   uuid.UUID
 }
 
 type dayExperiment struct {
@@ -108,7 +114,7 @@ func render(c *domain.Catalog, records []eventstore.Record) (rows, error) {
 func touch(c *domain.Catalog) *touched {
 	return &touched{
 		catalog: c,
-		streams: map[domain.Stream]struct{}{},
+		streams: map[domain.Stream]entity{},
 		members: map[memberRow]struct{}{},
 		dates:   map[domain.Date]struct{}{},
 		changes: map[dayExperiment]struct{}{},
@@ -117,8 +123,8 @@ func touch(c *domain.Catalog) *touched {
 
 // entities makes the rows of entities and members, and puts all rows in order.
 func (t *touched) entities() error {
-	for stream := range t.streams {
-		if err := t.entity(stream); err != nil {
+	for _, e := range t.streams {
+		if err := t.entity(e); err != nil {
 			return err
 		}
 	}
@@ -130,21 +136,22 @@ func (t *touched) entities() error {
 func (t *touched) note(r *eventstore.Record) {
 	date := domain.DateOf(r.RecordedAt)
 	t.dates[date] = struct{}{}
-	kind, id, isEntity := r.Stream.Entity()
-	if isEntity {
-		t.streams[r.Stream] = struct{}{}
+	of, seen := t.streams[r.Stream]
+	if !seen {
+		of.kind, of.id, _ = r.Stream.Entity()
+		t.streams[r.Stream] = of
 	}
-	if kind == domain.KindExperiment {
-		t.changes[dayExperiment{date, id}] = struct{}{}
+	if of.kind == domain.KindExperiment {
+		t.changes[dayExperiment{date, of.id}] = struct{}{}
 	}
 	switch e := r.Event.(type) {
 	case domain.StatusChanged:
 		t.rows.statuses = append(t.rows.statuses, statusRow{
-			ID: r.Position, Experiment: id, Old: string(e.Old), New: string(e.New), At: r.RecordedAt,
+			ID: r.Position, Experiment: of.id, Old: string(e.Old), New: string(e.New), At: r.RecordedAt,
 		})
 	case domain.MembersChanged:
 		for _, m := range slices.Concat(e.Added, e.Removed) {
-			t.members[memberRow{id, m}] = struct{}{}
+			t.members[memberRow{of.id, m}] = struct{}{}
 		}
 	case domain.DayClosed:
 		t.rows.reports = append(t.rows.reports, reportRow{
@@ -153,10 +160,9 @@ func (t *touched) note(r *eventstore.Record) {
 	}
 }
 
-func (t *touched) entity(stream domain.Stream) error {
-	kind, id, _ := stream.Entity()
-	c := t.catalog
-	switch kind {
+func (t *touched) entity(of entity) error {
+	c, id := t.catalog, of.id
+	switch of.kind {
 	case domain.KindExperiment:
 		return t.experiment(id)
 	case domain.KindLayer:

@@ -23,8 +23,24 @@ const patience = "set local statement_timeout = 0; set local idle_in_transaction
 // record that is missing from records.
 type chunk struct {
 	records []eventstore.Record
-	fault   *fault
-	ready   chan struct{}
+	// data holds what the records' Data are slices of.
+	data  []byte
+	fault *fault
+	ready chan struct{}
+}
+
+func newChunk() *chunk {
+	return &chunk{records: make([]eventstore.Record, 0, chunkSize), ready: make(chan struct{})}
+}
+
+// keep copies what a record holds to where it stays.
+func (c *chunk) keep(b []byte) []byte {
+	if cap(c.data)-len(c.data) < len(b) {
+		c.data = make([]byte, 0, max(len(b), 256<<10))
+	}
+	start := len(c.data)
+	c.data = append(c.data, b...)
+	return c.data[start:len(c.data):len(c.data)]
 }
 
 // fault is the first record that is not what was appended.
@@ -95,21 +111,18 @@ func readChunks(ctx context.Context, q eventstore.Querier, after int64, chunks c
 	}
 	defer rows.Close()
 	next := after + 1
-	c := &chunk{ready: make(chan struct{})}
+	c := newChunk()
 	reader := newReader(rows)
 	for rows.Next() {
-		r, bad := reader.record(next)
-		if bad != nil {
-			c.fault = bad
+		if c.fault = reader.record(c, next); c.fault != nil {
 			break
 		}
-		c.records = append(c.records, r)
 		next++
 		if len(c.records) == chunkSize {
 			if !send(ctx, chunks, c) {
 				return ctx.Err()
 			}
-			c = &chunk{ready: make(chan struct{})}
+			c = newChunk()
 		}
 	}
 	if c.fault == nil {
@@ -131,43 +144,46 @@ func send(ctx context.Context, chunks chan<- *chunk, c *chunk) bool {
 	}
 }
 
+// maxMemo is how many bytes data may have to be decoded once for all records of a
+// chunk that have the same. Most of a ledger is switching on and off.
+const maxMemo = 64
+
+// decoded is what data of a type came to.
+type decoded struct {
+	typ    string
+	schema int
+	hash   eventstore.Hash
+	event  domain.Event
+	err    error
+}
+
 // decode checks each record's data against its hash, and decodes it.
 func (c *chunk) decode() {
 	defer close(c.ready)
+	memo := map[string]decoded{}
 	for i := range c.records {
 		r := &c.records[i]
-		if sha256.Sum256(r.Data) != r.DataHash {
+		d, ok := memo[string(r.Data)]
+		if !ok || d.typ != r.Type || d.schema != r.SchemaVersion {
+			d = decoded{typ: r.Type, schema: r.SchemaVersion, hash: sha256.Sum256(r.Data)}
+			d.event, d.err = eventstore.Decode(r.Type, r.SchemaVersion, r.Data)
+			if len(r.Data) <= maxMemo {
+				memo[string(r.Data)] = d
+			}
+		}
+		switch {
+		case d.hash != r.DataHash:
 			c.cut(i, faultf(r.Position, "the data is not what was hashed"))
 			return
-		}
-		event, err := eventstore.Decode(r.Type, r.SchemaVersion, r.Data)
-		if err != nil {
-			c.cut(i, faultf(r.Position, "%v", err))
+		case d.err != nil:
+			c.cut(i, faultf(r.Position, "%v", d.err))
 			return
 		}
-		r.Event = event
+		r.Event = d.event
 	}
 }
 
 // cut ends the chunk before record i.
 func (c *chunk) cut(i int, f *fault) {
 	c.records, c.fault = c.records[:i], f
-}
-
-// runs splits records so that each day's rows can be rendered before the
-// catalog forgets the day: a closing begins a run.
-func runs(records []eventstore.Record, each func([]eventstore.Record) error) error {
-	start := 0
-	for i := range records {
-		if _, closing := records[i].Event.(domain.DayClosed); closing && i > start {
-			if err := each(records[start:i]); err != nil {
-				return err
-			}
-			start = i
-		}
-	}
-	if start == len(records) {
-		return nil
-	}
-	return each(records[start:])
 }

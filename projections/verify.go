@@ -114,29 +114,22 @@ func (v *verifier) bad(f *fault) {
 
 // fold checks and applies a chunk.
 func (v *verifier) fold(c *chunk) error {
-	err := runs(c.records, func(run []eventstore.Record) error {
-		for i := range run {
-			if v.Bad {
-				return nil
-			}
-			if f := v.check(&run[i]); f != nil {
-				v.bad(f)
-				return nil
-			}
-			v.touched.note(&run[i])
-			v.catalog.Apply(run[i].Stamp(), run[i].Stream, run[i].Event)
-			v.Records++
+	for i := range c.records {
+		r := &c.records[i]
+		if f := v.check(r); f != nil {
+			c.cut(i, f)
+			break
 		}
-		v.gathered.keepDays()
-		return nil
-	})
+		v.apply(r)
+		v.Records++
+	}
 	if c.fault != nil {
 		v.bad(c.fault)
 	}
 	if v.opts.Progress != nil {
 		v.opts.Progress(v.Records, v.head.Position)
 	}
-	return err
+	return nil
 }
 
 // check compares a record with the ledger before it.
