@@ -11,10 +11,14 @@ import (
 
 const (
 	// clockTrust is how long one reading of the ledger's clock serves to tell
-	// its time. Clocks drift by less than a microsecond in a millisecond.
+	// its time.
 	clockTrust = time.Second
-	// movedOn is the SQLSTATE of take_head.
-	movedOn = "AS001"
+	// clockSlack is by how much a time told so may be behind the clock once the
+	// lock is taken; it is never before it.
+	clockSlack = 20 * time.Millisecond
+	// movedOn is the SQLSTATE, division by zero, of records that do not follow
+	// from the ledger's head.
+	movedOn = "22012"
 )
 
 // reading is the ledger's clock as it was read last.
@@ -47,31 +51,29 @@ func (g *group) mayGoAhead() bool {
 
 // goAhead decides on the catalog as it stands, then takes the lock, writes and
 // commits in one round trip. It returns false, and has done nothing, where the
-// ledger had moved on.
+// ledger had moved on or there is nothing to write.
 func (g *group) goAhead(ctx context.Context) (bool, error) {
 	s := g.store
-	position, hash := s.catalog.Position(), s.catalog.Hash()
-	g.now = later(s.clock.now(), s.catalog.At()).UTC()
+	g.now, g.slack = later(s.clock.now(), s.catalog.At()), clockSlack
 	s.catalog.Begin()
 	g.decide()
+	if len(g.records) == 0 {
+		s.catalog.Rollback()
+		return false, nil
+	}
 	b := &pgx.Batch{}
 	b.Queue("begin")
-	var clock time.Time
-	b.Queue("select take_head($1, $2, $3)", position, hash[:], g.now).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&clock)
-	})
 	err := g.write(ctx, b)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == movedOn {
 		s.alone = false
 		s.catalog.Rollback()
 		g.rollback(ctx)
-		g.records, g.fresh = nil, nil
+		g.records = nil
 		return false, nil
 	}
 	if err == nil {
 		s.catalog.Keep()
-		s.clock = reading{clock, time.Now()}
 	}
 	return true, err
 }

@@ -31,6 +31,10 @@ type group struct {
 	requests []*request
 	outcomes []outcome
 	now      time.Time
+	// slack is by how much now may be behind the ledger's clock.
+	slack time.Duration
+	// before is the chain's hash before this group.
+	before domain.Hash
 	// answers are those of this group's idempotency keys, and of earlier ones.
 	answers map[[2]string]stored
 	records []Record
@@ -124,7 +128,9 @@ func (g *group) lock(ctx context.Context) error {
 	if err := g.conn.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	g.store.clock = reading{head.Now, time.Now()}
+	g.store.clock = reading{head.Now.UTC(), time.Now()}
+	// Whoever has the lock may take the time that deciding takes.
+	g.slack = transactTimeout
 	g.now = later(head.Now, head.RecordedAt).UTC()
 	return g.catchUp(ctx, head)
 }
@@ -199,6 +205,7 @@ func (g *group) queueAnswers(b *pgx.Batch) {
 // decide runs each command on the catalog. One that fails leaves no trace.
 func (g *group) decide() {
 	g.outcomes = make([]outcome, len(g.requests))
+	g.before = g.store.catalog.Hash()
 	for i, r := range g.requests {
 		g.outcomes[i] = g.decideOne(r)
 	}
@@ -238,7 +245,7 @@ func (g *group) decideOne(r *request) outcome {
 // write appends the records with all that goes with them, and commits.
 func (g *group) write(ctx context.Context, b *pgx.Batch) error {
 	if len(g.records) > 0 {
-		queueRecords(b, g.records, g.store.channel())
+		g.queueRecords(b)
 		if err := g.store.cfg.Inline.Queue(b, g.store.catalog, g.records); err != nil {
 			return err
 		}
@@ -264,11 +271,12 @@ func (g *group) queueFresh(b *pgx.Batch) {
 		actors, keys, hashes, answers, positions, g.now)
 }
 
-// queueRecords inserts records, moves the head to the last of them and notifies
-// the channel: one statement for any number.
-func queueRecords(b *pgx.Batch, records []Record, channel string) {
-	n := len(records)
-	last := records[n-1]
+// queueRecords inserts the records, moves the head to the last of them and
+// notifies the channel: one statement for any number. It fails where they do not
+// follow from the head, or their time is not the ledger's.
+func (g *group) queueRecords(b *pgx.Batch) {
+	n := len(g.records)
+	first, last := &g.records[0], &g.records[n-1]
 	var (
 		positions = make([]int64, n)
 		streams   = make([]string, n)
@@ -285,24 +293,40 @@ func queueRecords(b *pgx.Batch, records []Record, channel string) {
 		cors      = make([]string, n)
 		hashes    = make([][]byte, n)
 	)
-	for i := range records {
-		r := &records[i]
+	for i := range g.records {
+		r := &g.records[i]
 		positions[i], streams[i], versions[i] = r.Position, string(r.Stream), int32(r.Version)
 		types[i], schemas[i], data[i], dataHash[i] = r.Type, int32(r.SchemaVersion), string(r.Data), r.DataHash[:]
 		commands[i] = pgtype.UUID{Bytes: r.CommandID, Valid: true}
 		actors[i], keyIDs[i], reasons[i] = r.Actor, r.KeyID, r.Reason
 		requests[i], cors[i], hashes[i] = r.RequestID, r.CorrelationID, r.Hash[:]
 	}
-	b.Queue(`with appended as (
+	b.Queue(`with head as (
+			select ledger_clock() as clock from event_head
+			where position = $16 and hash = $17 and $15 >= recorded_at
+				and $15 <= greatest(ledger_clock(), recorded_at) and $15 >= ledger_clock() - $18::interval
+			for update
+		), appended as (
 			insert into events (`+columns+`)
 			select p, s, v, t, sv, d, dh, c, a, k, r, q, co, $15, h
-			from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::json[], $7::bytea[], $8::uuid[],
+			from head, unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::json[], $7::bytea[], $8::uuid[],
 				$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
 				u (p, s, v, t, sv, d, dh, c, a, k, r, q, co, h)
 		), moved as (
-			update event_head set position = $16, recorded_at = $15, hash = $17
+			update event_head set position = $19, recorded_at = $15, hash = $20 from head
 		)
-		select pg_notify($18, $16::bigint::text)`,
+		select 1 / count(*), max(clock), pg_notify($21, $19::bigint::text) from head`,
 		positions, streams, versions, types, schemas, data, dataHash, commands,
-		actors, keyIDs, reasons, requests, cors, hashes, last.RecordedAt, last.Position, last.Hash[:], channel)
+		actors, keyIDs, reasons, requests, cors, hashes, last.RecordedAt,
+		first.Position-1, g.before[:], g.slack, last.Position, last.Hash[:], g.store.channel()).
+		QueryRow(func(row pgx.Row) error {
+			var one int64
+			var clock time.Time
+			var notified any
+			err := row.Scan(&one, &clock, &notified)
+			if err == nil {
+				g.store.clock = reading{clock.UTC(), time.Now()}
+			}
+			return err
+		})
 }
