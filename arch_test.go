@@ -23,7 +23,7 @@ const (
 // mayImport says which rooms the code of each room may import besides its own.
 // Tests may import any. cmd and internal stand in importFault.
 func mayImport() map[string][]string {
-	dataPlane := []string{"evaluator", "feed", "tracking"}
+	dataPlane := []string{"domain", "evaluator", "feed", "tracking"}
 	return map[string][]string{
 		"targeting":   {},
 		"stats":       {},
