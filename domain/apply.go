@@ -76,6 +76,7 @@ func (c *Catalog) applyStatus(s Stamp, stream Stream, e StatusChanged) {
 	exp := c.Experiments.touched(s, stream, func(x *Experiment) {
 		x.Status = e.New
 		x.EverActive = x.EverActive || e.New == Active
+		x.Pending = x.Pending.after(s.At)
 	})
 	if exp == nil {
 		return

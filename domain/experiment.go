@@ -34,6 +34,9 @@ type Experiment struct {
 	// EverActive experiments must say which phase a change belongs to.
 	EverActive bool     `json:"ever_active,omitzero"`
 	Hash       HashKind `json:"hash"`
+	// Pending is what of the schedule is still to come: neither carried out nor
+	// overtaken by a change of status after its time.
+	Pending *Schedule `json:"pending,omitempty"`
 	Settings
 	Split []SplitRange `json:"split"`
 }
@@ -57,6 +60,7 @@ type Settings struct {
 	Prerequisites []Prerequisite    `json:"prerequisites"`
 	Metrics       []MetricUse       `json:"metrics"`
 	Analysis      Analysis          `json:"analysis"`
+	Schedule      *Schedule         `json:"schedule,omitempty"`
 }
 
 // Variation is one arm. Weight is relative to the others'.
@@ -152,6 +156,7 @@ func (s *Settings) normalize(before *Settings) {
 	if s.Metrics == nil {
 		s.Metrics = []MetricUse{}
 	}
+	s.Schedule = s.Schedule.normalize()
 }
 
 // variation returns the index of the variation with that key, or -1.

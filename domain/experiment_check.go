@@ -29,7 +29,7 @@ var (
 // check refuses settings that no catalog would make right.
 func (s *Settings) check() error {
 	for _, check := range []func() error{
-		s.checkTexts, s.checkVariations, s.checkNumbers, s.checkAudience, s.checkOverrides, s.checkAnalysis,
+		s.checkTexts, s.checkVariations, s.checkNumbers, s.checkAudience, s.checkOverrides, s.checkAnalysis, s.Schedule.check,
 	} {
 		if err := check(); err != nil {
 			return err

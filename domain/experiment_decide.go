@@ -75,6 +75,7 @@ func (c *Catalog) CreateExperiment(draft ExperimentDraft) ([]Change, error) {
 	if e.Settings, err = readSettings(e.Header, &Settings{}, draft.Settings); err != nil {
 		return nil, err
 	}
+	e.Pending = e.Schedule
 	if err := c.nameKey(&e); err != nil {
 		return nil, err
 	}
@@ -211,6 +212,7 @@ func (c *Catalog) EditExperiment(old *Experiment, patch []byte) ([]Change, error
 		return nil, err
 	}
 	forgetOldSlots(&next, old, patch)
+	next.Pending = old.Pending.edited(old.Schedule, next.Schedule)
 	return c.change(&next, old, phase, func() {
 		if !sameWeights(old, &next) {
 			next.Split = NextSplit(old.Split, next.Variations)
@@ -219,7 +221,7 @@ func (c *Catalog) EditExperiment(old *Experiment, patch []byte) ([]Change, error
 }
 
 // RevertExperiment decides to restore the settings and split of an earlier
-// version; status, phase and key stay.
+// version; status, schedule, phase and key stay.
 func (c *Catalog) RevertExperiment(old, earlier *Experiment, version int, phase string) ([]Change, error) {
 	if phase != "" {
 		if err := checkPhase(phase); err != nil {
@@ -228,6 +230,7 @@ func (c *Catalog) RevertExperiment(old, earlier *Experiment, version int, phase 
 	}
 	next := *old
 	next.Settings = earlier.Settings
+	next.Schedule = old.Schedule // else a time long past would come again
 	changes, err := c.change(&next, old, phase, func() { next.Split = earlier.Split }, version)
 	return changes, inTheWay(err, version)
 }
@@ -414,7 +417,7 @@ func refuseMembers(patch []byte) error {
 	if err := Decode(patch, &members); err != nil {
 		return err
 	}
-	for _, name := range append(stamped(), "split", "hash", "ever_active") {
+	for _, name := range append(stamped(), "split", "hash", "ever_active", "pending") {
 		if _, ok := members[name]; ok {
 			return Invalid(name, "is set by the server and cannot be patched")
 		}

@@ -13,6 +13,7 @@ type imported struct {
 	phase      int
 	everActive bool
 	split      []SplitRange
+	pending    *Schedule
 }
 
 func (i *imported) take(doc []byte) (rest []byte, err error) {
@@ -22,6 +23,7 @@ func (i *imported) take(doc []byte) (rest []byte, err error) {
 	)
 	return takeMembers(doc, map[string]any{
 		"status": &i.status, "phase": &i.phase, "ever_active": &i.everActive, "split": &i.split,
+		"pending": &i.pending,
 		"version": &version, "position": &position, "created_at": &created, "updated_at": &updated,
 	})
 }
@@ -60,6 +62,12 @@ func (c *Catalog) ImportExperiment(id uuid.UUID, doc []byte) ([]Change, error) {
 		}
 		made.After.Split = i.split
 	}
+	if i.exported() {
+		made.After.Pending = i.pending.normalize()
+		if left := made.After.Pending.value(); !left.within(made.After.Schedule.value()) {
+			return nil, Invalid("pending", "must hold times of the schedule and no others")
+		}
+	}
 	made.After.Phase, made.After.EverActive = i.phase, i.everActive
 	changes[0].Event = made
 	if i.status == Active {
@@ -67,6 +75,9 @@ func (c *Catalog) ImportExperiment(id uuid.UUID, doc []byte) ([]Change, error) {
 	}
 	return changes, nil
 }
+
+// exported says whether the document was an export: only those have a split.
+func (i *imported) exported() bool { return i.split != nil }
 
 // checkSplit refuses a split that does not give each variation its share of all
 // slots.

@@ -65,8 +65,8 @@ func (k *Key) check(c *Catalog, _ *Key) error {
 	default:
 		return Invalid("role", "must be one of %q", []Role{Client, Server, Viewer, Editor, Admin})
 	}
-	if k.Name == "root" || k.Name == "assay" {
-		return Invalid("name", "must not be that of the root token or of the program: they are actors too")
+	if k.Name == "root" || k.Name == "assay" || k.Name == Scheduler {
+		return Invalid("name", "must not be that of the root token, of the program or of its scheduler: they are actors too")
 	}
 	for other := range c.Keys.All() {
 		if other.Name == k.Name && other.ID != k.ID {

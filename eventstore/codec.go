@@ -70,10 +70,17 @@ func registerEntity[T domain.Entity](r registry) {
 	register[domain.Deleted[T]](r)
 }
 
+// same is the upcaster to a version that adds members which may be absent.
+func same(data []byte) ([]byte, error) { return data, nil }
+
 // known is every type of event that there has been.
 var known = func() registry {
 	r := registry{}
-	registerEntity[domain.Experiment](r)
+	// Version 2 may hold a schedule, which a program that knows version 1 would
+	// silently drop; what has none reads the same.
+	register[domain.Created[domain.Experiment]](r, same)
+	register[domain.Changed[domain.Experiment]](r, same)
+	register[domain.Deleted[domain.Experiment]](r)
 	registerEntity[domain.Layer](r)
 	registerEntity[domain.Segment](r)
 	registerEntity[domain.Holdout](r)

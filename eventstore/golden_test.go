@@ -21,6 +21,9 @@ func header(key string) domain.Header {
 	return domain.Header{ID: uuid.MustParse("01930d5e-7c1a-7cc3-9f6e-3f1d5d1a7b10"), Key: key}
 }
 
+// at is an hour of a day.
+func at(hour int) time.Time { return time.Date(2026, 1, 31, hour, 0, 0, 0, time.UTC) }
+
 func experiment() domain.Experiment {
 	return domain.Experiment{
 		Header: header("checkout-button"), Status: domain.Inactive, Phase: 2, EverActive: true, Hash: domain.XXH3,
@@ -38,7 +41,9 @@ func experiment() domain.Experiment {
 			Prerequisites: []domain.Prerequisite{{Experiment: "new-checkout", Variations: []string{"treatment"}}},
 			Metrics:       []domain.MetricUse{{Metric: "purchase_rate", Role: "primary"}},
 			Analysis:      domain.Analysis{Method: "sequential", Alpha: 0.05, Correction: "holm"},
+			Schedule:      &domain.Schedule{StartAt: at(9), StopAt: at(17)},
 		},
+		Pending: &domain.Schedule{StopAt: at(17)},
 		Split: []domain.SplitRange{{Variation: "control", From: 0, To: 250_000}, {Variation: "treatment", From: 250_000, To: 1_000_000}},
 	}
 }

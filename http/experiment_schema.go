@@ -7,7 +7,7 @@ import (
 )
 
 // experimentSettings are the members that an administrator sets.
-func experimentSettings(variation, layer, analysis *huma.Schema) fields {
+func experimentSettings(variation, layer, analysis, schedule *huma.Schema) fields {
 	return fields{
 		"name":          name(),
 		"description":   description(),
@@ -24,12 +24,13 @@ func experimentSettings(variation, layer, analysis *huma.Schema) fields {
 		"prerequisites": list("Experiments whose variation a unit must have.", ref("Prerequisite")),
 		"metrics":       list("What decides, and what must not get worse.", ref("MetricUse")),
 		"analysis":      analysis,
+		"schedule":      schedule,
 	}
 }
 
 func experimentSchemas() fields {
-	settings := experimentSettings(ref("Variation"), ref("LayerShare"), ref("Analysis"))
-	input := experimentSettings(ref("VariationInput"), ref("LayerRequest"), ref("AnalysisInput"))
+	settings := experimentSettings(ref("Variation"), ref("LayerShare"), ref("Analysis"), ref("Schedule"))
+	input := experimentSettings(ref("VariationInput"), ref("LayerRequest"), ref("AnalysisInput"), ref("ScheduleInput"))
 	identity := fields{"hash": oneOf("How units are hashed: xxh3, or gb2 to let GrowthBook's SDKs evaluate. Never changes.", "xxh3", "gb2")}
 	status := oneOf("Whether the experiment is evaluated.", "active", "inactive")
 	return join(experimentParts(), fields{
@@ -38,8 +39,9 @@ func experimentSchemas() fields {
 			"phase":       count("Counts analysis periods from 1.", 1),
 			"ever_active": boolean("Present once the experiment has been active: changes must then say which phase they belong to."),
 			"split":       list("Which slots belong to which variation; derived from the weights.", ref("SplitRange")),
+			"pending":     ref("Pending"),
 			"deleted":     boolean("Present on a past version of an experiment that was deleted."),
-		}), "ever_active", "layer", "deleted"),
+		}), "ever_active", "layer", "schedule", "pending", "deleted"),
 		"ExperimentCreate": object("A new experiment; the name alone is enough.",
 			join(naming(), identity, input, reasonFields()), "name"),
 		"ExperimentPatch": patch("A JSON merge patch (RFC 7396): members replace, null resets to the default, arrays are replaced whole.",
@@ -82,6 +84,10 @@ func experimentParts() fields {
 		"value":  anything("Any JSON; default the key."),
 		"weight": whole("Relative to the others'.", 0, 1_000_000),
 	}
+	schedule := fields{
+		"start_at": format("When it is switched on by itself. UTC.", "date-time"),
+		"stop_at":  format("When it is switched off by itself, after start_at. UTC.", "date-time"),
+	}
 	slots := fields{"from": slot("The first slot."), "to": slot("One after the last slot.")}
 	share := fields{
 		"key":   pattern("The layer's key.", keyRegexp),
@@ -92,6 +98,9 @@ func experimentParts() fields {
 		"VariationInput": object("One arm.", variation, "key", "weight"),
 		"Analysis":       complete("How results are judged.", analysis),
 		"AnalysisInput":  object("How results are judged; what is absent stays as it is.", analysis),
+		"Schedule":       object("When the experiment changes its status by itself, as actor scheduler.", schedule),
+		"ScheduleInput":  patch("Either time may be absent; null removes one in a patch. A change of schedule needs no phase.", schedule),
+		"Pending":        object("The times of the schedule still to come: neither carried out nor overtaken by a change of status after them.", schedule),
 		"Range":          complete("", slots),
 		"SplitRange":     complete("", join(fields{"variation": text("", 128)}, slots)),
 		"LayerShare":     complete("The experiment's part of a layer.", share, "slots"),
@@ -117,5 +126,6 @@ const experimentExample = `{"id":"01930d5e-7c1a-7cc3-9f6e-3f1d5d1a7b10","key":"c
 "traffic_ppm":1000000,"layer":{"key":"checkout","slots":[{"from":0,"to":250000}]},
 "audience":{"country":{"$in":["US","CA"]}},"overrides":{"u1":"treatment"},
 "prerequisites":[{"experiment":"new-checkout","variations":["treatment"]}],"metrics":[{"metric":"purchase-rate","role":"primary"}],
-"analysis":{"method":"sequential","alpha":0.05,"correction":"holm"},
+"analysis":{"method":"sequential","alpha":0.05,"correction":"holm"},"schedule":{"start_at":"2026-01-06T10:30:00Z","stop_at":"2026-02-03T10:30:00Z"},
+"pending":{"stop_at":"2026-02-03T10:30:00Z"},
 "split":[{"variation":"control","from":0,"to":500000},{"variation":"treatment","from":500000,"to":1000000}]}`

@@ -181,7 +181,7 @@ func TestAStrangerFindsWhatWasTamperedWith(t *testing.T) {
 		{"stream", `update events set stream_id = stream_id || '0' where position = 2`, 2},
 		{"version", `update events set version = version + 1 where position = 2`, 2},
 		{"type", `update events set type = 'experiment.changed' where position = 2`, 2},
-		{"schema version", `update events set schema_version = 2 where position = 3`, 3},
+		{"schema version", `update events set schema_version = schema_version + 1 where position = 3`, 3},
 		{"data", `update events set data = '{"old_status":"active","new_status":"inactive"}' where position = 3`, 3},
 		{"data and its hash", `update events set data = '{}', data_hash = sha256('{}') where position = 3`, 3},
 		{"command", `update events set command_id = gen_random_uuid() where position = 4`, 4},

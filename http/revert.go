@@ -11,7 +11,7 @@ func revertRoute() route {
 	return route{
 		method: http.MethodPost, path: experimentPath + "/revert", id: "revert-experiment", tag: experimentsTag,
 		summary: "Restore an earlier version's settings",
-		doc:     "A new event that restores the settings and split that the version held; status, phase and key stay.",
+		doc:     "A new event that restores the settings and split that the version held; status, schedule, phase and key stay.",
 		role:    domain.Editor, command: true, conditional: true,
 		body:   &body{limit: maxBody, schema: "Revert", example: `{"version":2,"phase":"new","reason":"the new split was a mistake"}`},
 		ok:     success{status: http.StatusOK, schema: "Experiment", example: experimentExample, versioned: true},

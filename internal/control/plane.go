@@ -44,6 +44,7 @@ type Plane struct {
 	patience time.Duration // of commands; 0 is the store's default
 	log      *slog.Logger
 	closer   *projections.Closer
+	schedule *projections.Scheduler
 	redis    *projections.Redis // nil without
 	client   redis.UniversalClient
 	pools    []*pgxpool.Pool
@@ -77,6 +78,7 @@ func (p *Plane) open(ctx context.Context) error {
 	p.Follower = projections.NewFollower(p.Store, reading, p.log)
 	p.Registry.MustRegister(p.Follower)
 	p.closer = projections.NewCloser(p.Store, p.log)
+	p.schedule = projections.NewScheduler(p.Store, p.Follower, p.log)
 	if p.cfg.RedisURL != "" {
 		if err := p.openRedis(writing); err != nil {
 			return err
@@ -200,6 +202,7 @@ func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait fu
 	}
 	start(p.Store.Run)
 	start(p.Follower.Run)
+	start(p.schedule.Run)
 	if p.redis != nil {
 		start(p.redis.Run)
 	}
