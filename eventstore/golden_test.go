@@ -44,7 +44,7 @@ func experiment() domain.Experiment {
 			Schedule:      &domain.Schedule{StartAt: at(9), StopAt: at(17)},
 		},
 		Pending: &domain.Schedule{StopAt: at(17)},
-		Split: []domain.SplitRange{{Variation: "control", From: 0, To: 250_000}, {Variation: "treatment", From: 250_000, To: 1_000_000}},
+		Split:   []domain.SplitRange{{Variation: "control", From: 0, To: 250_000}, {Variation: "treatment", From: 250_000, To: 1_000_000}},
 	}
 }
 
