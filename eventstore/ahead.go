@@ -67,6 +67,7 @@ func (g *group) goAhead(ctx context.Context) (bool, error) {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == movedOn {
 		s.alone = false
+		s.expect(0)
 		s.catalog.Rollback()
 		g.rollback(ctx)
 		g.records = nil

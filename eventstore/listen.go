@@ -47,7 +47,7 @@ func (s *Store) listenOnce(ctx context.Context) error {
 			return err
 		}
 		if position, err := strconv.ParseInt(note.Payload, 10, 64); err == nil {
-			s.advance(position)
+			s.heard(position)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func (s *Store) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		asking, cancel := context.WithTimeout(ctx, time.Second)
 		if head, err := s.Head(asking); err == nil {
-			s.advance(head.Position)
+			s.heard(head.Position)
 		}
 		cancel()
 		pause(ctx, time.Second)

@@ -64,9 +64,10 @@ type Store struct {
 	clock reading
 	alone bool
 
-	mu     sync.Mutex
-	known  int64         // guarded by mu
-	signal chan struct{} // guarded by mu
+	mu      sync.Mutex
+	known   int64         // guarded by mu
+	pending int64         // guarded by mu: the position that a commit under way will reach
+	signal  chan struct{} // guarded by mu
 }
 
 // PoolConfig of Open; the zero value has defaults.
@@ -162,6 +163,30 @@ func (s *Store) Signal() <-chan struct{} {
 func (s *Store) advance(position int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.pending = 0
+	s.raise(position)
+}
+
+// expect announces a commit. Until it returns, hearing of its position from
+// Postgres is no news: whoever follows would only read what it is about to be
+// handed.
+func (s *Store) expect(position int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending = position
+}
+
+// heard notes a position that Postgres told.
+func (s *Store) heard(position int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if position != s.pending {
+		s.raise(position)
+	}
+}
+
+// raise is called under mu.
+func (s *Store) raise(position int64) {
 	if position <= s.known {
 		return
 	}

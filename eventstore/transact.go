@@ -67,6 +67,7 @@ func (s *Store) transact(ctx context.Context, requests []*request) (err error) {
 	defer func() {
 		if err != nil {
 			s.catalog = nil
+			s.expect(0)
 			g.rollback(ctx)
 		}
 	}()
@@ -128,6 +129,7 @@ func (g *group) lock(ctx context.Context) error {
 	if err := g.conn.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
+	g.store.heard(head.Position)
 	g.store.clock = reading{head.Now.UTC(), time.Now()}
 	// Whoever has the lock may take the time that deciding takes.
 	g.slack = transactTimeout
@@ -245,6 +247,7 @@ func (g *group) decideOne(r *request) outcome {
 // write appends the records with all that goes with them, and commits.
 func (g *group) write(ctx context.Context, b *pgx.Batch) error {
 	if len(g.records) > 0 {
+		g.store.expect(g.records[len(g.records)-1].Position)
 		g.queueRecords(b)
 		if err := g.store.cfg.Inline.Queue(b, g.store.catalog, g.records); err != nil {
 			return err
