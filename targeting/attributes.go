@@ -63,16 +63,16 @@ func (a *Attributes) look(path int32, f *found) {
 // found is a value as tests see it, with forms of it that are made when first
 // asked for.
 type found struct {
-	generation uint32
-	kind       kind
-	truth      bool
-	made       forms
-	number     float64
-	text       string
-	raw        any // of a list or object: []any, []string or map[string]any
-
-	hash, folded uint64 // of text
-	packed       uint64 // see packVersion
+	generation     uint32
+	kind           kind
+	truth          bool
+	made           forms
+	symbol, folded uint32 // see Program.symbol
+	number         float64
+	packed         uint64 // see packVersion
+	text           string
+	raw            any // of a list or object: []any, []string or map[string]any
+	hash           uint64
 }
 
 // forms are the forms of a text that are made.
@@ -80,6 +80,7 @@ type forms uint8
 
 const (
 	madeHash forms = 1 << iota
+	madeSymbol
 	madeFolded
 	madePacked
 )
@@ -188,20 +189,12 @@ func (f *found) follow(path []step) {
 	}
 }
 
-func (f *found) textHash() uint64 {
+func (f *found) hashOfText() uint64 {
 	if f.made&madeHash == 0 {
 		f.hash = xxh3.HashString(f.text)
 		f.made |= madeHash
 	}
 	return f.hash
-}
-
-func (f *found) foldedHash() uint64 {
-	if f.made&madeFolded == 0 {
-		f.folded = foldedHash(f.text)
-		f.made |= madeFolded
-	}
-	return f.folded
 }
 
 // equals compares deeply, without coercion.

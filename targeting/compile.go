@@ -35,11 +35,29 @@ func (c *Compiler) Add(cond *Condition) int {
 
 // Compile returns the program of what was added so far.
 func (c *Compiler) Compile() *Program {
-	e := emitter{program: &Program{}, segments: c.segments, paths: make(map[string]int32)}
-	for _, cond := range c.conditions {
-		e.program.starts = append(e.program.starts, e.emit(cond.root, element, accept, reject))
+	e := emitter{
+		program:  &Program{},
+		segments: c.segments,
+		paths:    make(map[string]int32),
+		symbols:  make(map[string]uint32),
+		folded:   make(map[string]uint32),
 	}
-	return e.program
+	p := e.program
+	for _, cond := range c.conditions {
+		p.starts = append(p.starts, e.emit(cond.root, element, accept, reject))
+	}
+	p.symbols = newTextIndex(listed(e.symbols), false)
+	p.folded = newTextIndex(listed(e.folded), true)
+	return p
+}
+
+// listed is the texts in the order of their numbers, which are from 1.
+func listed(symbols map[string]uint32) []string {
+	list := make([]string, len(symbols))
+	for s, number := range symbols {
+		list[number-1] = s
+	}
+	return list
 }
 
 // emitter writes instructions from the last to the first, so that each knows
@@ -49,6 +67,8 @@ type emitter struct {
 	program  *Program
 	segments map[string]*Members
 	paths    map[string]int32 // path joined by dots to its index in program.paths
+
+	symbols, folded map[string]uint32
 }
 
 // emit writes a test of the value at subject that goes on at yes or at no. It
@@ -126,22 +146,17 @@ func (e *emitter) single(test node) (in instruction, negated bool) {
 		if test.op == opEq || test.op == opNe {
 			return e.same(test.operand), test.op == opNe
 		}
-		return compareWith(test), false
+		return e.compare(test), false
 	case version:
-		in = instruction{op: doCompareVersion, kind: test.operand.kind, orders: ordersOf(test.op), text: paddedVersion(test.operand)}
-		if test.operand.kind == text {
-			in.arg = packVersion(test.operand.text)
-		}
-		if test.op == opVne {
-			in.orders = ordersOf(opVeq)
-		}
+		in = instruction{op: doCompareVersion, kind: test.operand.kind, orders: ordersOf(test.op)}
+		in.arg = keep(&e.program.versions, newVersionOperand(test.operand))
 		return in, test.op == opVne
 	case member:
-		return instruction{op: doIn, arg: keep(&e.program.sets, newSet(test.values, test.fold))}, test.negate
+		return instruction{op: doIn, arg: keep(&e.program.sets, e.set(test.values, test.fold))}, test.negate
 	case inGroup:
-		members := &set{}
+		members := set{ids: &textIndex{}}
 		if m, ok := e.segments[test.group]; ok {
-			members = &m.set
+			members = set{ids: &m.ids, numbers: m.numbers}
 		}
 		return instruction{op: doIn, arg: keep(&e.program.sets, members)}, test.negate
 	case exists:
@@ -174,7 +189,7 @@ func (e *emitter) equals(test equals) instruction {
 	case test.operand.kind == list || test.operand.kind == object:
 		return instruction{op: doEqualsDeep, arg: keep(&e.program.values, test.operand)}
 	case test.operand.kind == text && test.fold:
-		return instruction{op: doEqualsFolded, text: test.operand.text}
+		return instruction{op: doEqualsFolded, arg: uint64(e.foldedSymbol(test.operand.text))}
 	}
 	return e.same(test.operand)
 }
@@ -193,18 +208,57 @@ func (e *emitter) same(operand value) instruction {
 	case number:
 		return instruction{op: doEqualsNumber, arg: math.Float64bits(operand.number)}
 	case text:
-		return instruction{op: doEqualsText, text: operand.text}
+		return instruction{op: doEqualsText, arg: uint64(e.symbol(operand.text))}
 	}
 	return never()
 }
 
-// compareWith is $lt, $lte, $gt and $gte.
-func compareWith(test compare) instruction {
+// compare is $lt, $lte, $gt and $gte.
+func (e *emitter) compare(test compare) instruction {
 	switch test.operand.kind {
 	case number:
 		return instruction{op: doCompareNumber, orders: ordersOf(test.op), arg: math.Float64bits(test.operand.number)}
 	case text:
-		return instruction{op: doCompareText, orders: ordersOf(test.op), text: test.operand.text}
+		return instruction{op: doCompareText, orders: ordersOf(test.op), arg: keep(&e.program.texts, test.operand.text)}
 	}
 	return never()
+}
+
+func (e *emitter) set(values []value, fold bool) set {
+	s := set{fold: fold}
+	for _, v := range values {
+		switch v.kind {
+		case null:
+			s.null = true
+		case boolean:
+			s.yes, s.no = s.yes || v.truth, s.no || !v.truth
+		case number:
+			s.numbers = append(s.numbers, v.number)
+		case text:
+			symbol := e.symbol
+			if fold {
+				symbol = e.foldedSymbol
+			}
+			s.symbols = append(s.symbols, symbol(v.text))
+		}
+	}
+	slices.Sort(s.numbers)
+	slices.Sort(s.symbols)
+	return s
+}
+
+func (e *emitter) symbol(s string) uint32 { return numbered(e.symbols, s) }
+
+func (e *emitter) foldedSymbol(s string) uint32 {
+	return numbered(e.folded, strings.Map(folded, s))
+}
+
+// numbered returns the number of s, from 1.
+func numbered(symbols map[string]uint32, s string) uint32 {
+	n, ok := symbols[s]
+	if !ok {
+		n = uint32(len(symbols) + 1)
+		symbols[s] = n
+	}
+	return n
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"regexp"
-	"strings"
 )
 
 // Program is conditions ready to be matched. It is immutable and may be shared
@@ -13,9 +12,15 @@ type Program struct {
 	starts []int32 // of each condition, in code
 	code   []instruction
 
+	// Every text that a value may equal has a number, its symbol; that of a
+	// value is looked up once, and then tests compare symbols.
+	symbols, folded textIndex
+
 	// Operands that do not fit into an instruction.
 	paths    [][]step
-	sets     []*set
+	texts    []string
+	versions []versionOperand
+	sets     []set
 	values   []value
 	patterns []*regexp.Regexp
 	networks []networks
@@ -29,7 +34,6 @@ type instruction struct {
 	subject int32 // index of the value's path, or element
 	yes, no int32 // index of an instruction, or accept or reject
 	arg     uint64
-	text    string
 }
 
 // Where nothing is left to test.
@@ -49,12 +53,12 @@ const (
 	doIsKind                // kind
 	doEqualsBoolean         // arg: 0 or 1
 	doEqualsNumber          // arg: bits of a float64
-	doEqualsText            // text
-	doEqualsFolded          // text, in any case
+	doEqualsText            // arg: symbol
+	doEqualsFolded          // arg: symbol of the folded text
 	doEqualsDeep            // arg: index in values
 	doCompareNumber         // orders, arg: bits of a float64
-	doCompareText           // orders, text
-	doCompareVersion        // orders, kind of the operand, text: padded, arg: packed
+	doCompareText           // orders, arg: index in texts
+	doCompareVersion        // orders, kind, arg: index in versions
 	doIn                    // arg: index in sets
 	doMatches               // arg: index in patterns
 	doWithin                // arg: index in networks
@@ -147,20 +151,20 @@ func (p *Program) test(in *instruction, v *found) bool {
 	case doEqualsNumber:
 		return v.kind == number && v.number == math.Float64frombits(in.arg)
 	case doEqualsText:
-		return v.kind == text && v.text == in.text
+		return v.kind == text && p.symbol(v) == uint32(in.arg)
 	case doEqualsFolded:
-		return v.kind == text && strings.EqualFold(v.text, in.text)
+		return v.kind == text && p.foldedSymbol(v) == uint32(in.arg)
 	case doEqualsDeep:
 		return p.values[in.arg].equals(v)
 	case doCompareNumber:
 		x := math.Float64frombits(in.arg)
 		return v.kind == number && v.number == v.number && in.orders.has(cmp.Compare(v.number, x))
 	case doCompareText:
-		return v.kind == text && in.orders.has(compareText(v.text, in.text))
+		return v.kind == text && in.orders.has(compareText(v.text, p.texts[in.arg]))
 	case doCompareVersion:
-		return v.kind == in.kind && in.orders.has(v.compareVersion(in.arg, in.text))
+		return v.kind == in.kind && in.orders.has(v.compareVersion(&p.versions[in.arg]))
 	case doIn:
-		return p.sets[in.arg].hasAny(v)
+		return p.hasAny(&p.sets[in.arg], v)
 	case doMatches:
 		return v.kind == text && p.patterns[in.arg].MatchString(v.text)
 	case doWithin:
@@ -185,4 +189,22 @@ func (p *Program) hasSome(in *instruction, v *found) bool {
 		}
 	}
 	return false
+}
+
+// symbol is 0 if no test asks for the text.
+func (p *Program) symbol(v *found) uint32 {
+	if v.made&madeSymbol == 0 {
+		v.symbol = p.symbols.number(v.text, v.hashOfText())
+		v.made |= madeSymbol
+	}
+	return v.symbol
+}
+
+// foldedSymbol is 0 if no test asks for the text in any case.
+func (p *Program) foldedSymbol(v *found) uint32 {
+	if v.made&madeFolded == 0 {
+		v.folded = p.folded.number(v.text, foldedHash(v.text))
+		v.made |= madeFolded
+	}
+	return v.folded
 }

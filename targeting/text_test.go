@@ -39,8 +39,9 @@ func TestComparePaddedAgreesWithTheText(t *testing.T) {
 			t.Fatalf("padded to %q, want %q", got, padded(v))
 		}
 		want := slices.Compare(utf16.Encode([]rune(padded(v))), utf16.Encode([]rune(padded(other))))
+		operand := newVersionOperand(other)
 		f := found{kind: v.kind, text: v.text, number: v.number}
-		if got := f.compareVersion(packVersion(other.text), paddedVersion(other)); got != want {
+		if got := f.compareVersion(&operand); got != want {
 			t.Fatalf("%d, want %d", got, want)
 		}
 	})

@@ -141,7 +141,17 @@ func (v *conditionVector) segments(t *testing.T) map[string]*Members {
 		if err != nil {
 			t.Fatal(err)
 		}
-		segments[key] = &Members{*newSet(values.items, false)}
+		var texts []string
+		var numbers []float64
+		for _, v := range values.items {
+			if v.kind == text {
+				texts = append(texts, v.text)
+			} else {
+				numbers = append(numbers, v.number)
+			}
+		}
+		segments[key] = NewMembers(texts)
+		segments[key].numbers = numbers
 	}
 	return segments
 }

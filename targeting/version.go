@@ -1,6 +1,7 @@
 package targeting
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -37,27 +38,30 @@ func paddedVersion(v value) string {
 	return b.String()
 }
 
-// compareVersion compares a version with another in its packed form, if it has
-// one, and its padded form.
-func (f *found) compareVersion(packed uint64, padded string) int {
+// versionOperand is a version to compare with.
+type versionOperand struct {
+	packed uint64 // see packVersion
+	padded string
+}
+
+func newVersionOperand(v value) versionOperand {
+	return versionOperand{packVersion(v.text), paddedVersion(v)}
+}
+
+// compareVersion takes an operand of the same kind.
+func (f *found) compareVersion(operand *versionOperand) int {
 	if f.kind == number {
 		var buffer [32]byte
-		return comparePadded(string(appendNumber(buffer[:0], f.number)), padded)
+		return comparePadded(string(appendNumber(buffer[:0], f.number)), operand.padded)
 	}
 	if f.made&madePacked == 0 {
 		f.packed = packVersion(f.text)
 		f.made |= madePacked
 	}
-	if f.packed == 0 || packed == 0 {
-		return comparePadded(f.text, padded)
+	if f.packed == 0 || operand.packed == 0 {
+		return comparePadded(f.text, operand.padded)
 	}
-	switch {
-	case f.packed < packed:
-		return -1
-	case f.packed > packed:
-		return 1
-	}
-	return 0
+	return cmp.Compare(f.packed, operand.packed)
 }
 
 // comparePadded compares the padded form of a version with another padded form.
