@@ -3,10 +3,12 @@ package queries
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/projections"
 )
 
 const (
@@ -40,7 +42,8 @@ type Health struct {
 	Dependencies map[string]Dependency `json:"dependencies"`
 }
 
-// Dependency is the state of a server or of a projection: Position is how far
+// Dependency is the state of a server or of a projection. Detail never repeats a
+// driver's words: they name hosts and roles, and anybody may ask. Position is how far
 // it holds the ledger, Lag how many records of those that this process knows
 // of it lacks.
 type Dependency struct {
@@ -89,12 +92,15 @@ func (s *Service) redisHealth(known int64) Dependency {
 	if !state.Up {
 		d.State = Down
 	}
+	if down := projections.ErrRedisDown.Error(); strings.HasPrefix(d.Detail, down) {
+		d.Detail = down
+	}
 	return d
 }
 
 func (s *Service) postgresHealth(ctx context.Context, known int64) Dependency {
 	if err := s.ping.ask(ctx, s.postgres.pool.Ping); err != nil {
-		return Dependency{State: Down, Detail: err.Error(), Position: known}
+		return Dependency{State: Down, Detail: "does not answer", Position: known}
 	}
 	return Dependency{State: Up, Position: known}
 }

@@ -3,6 +3,7 @@ package queries
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,7 +71,8 @@ func TestAuthenticate(t *testing.T) {
 // said that there are none. Experiments are read from memory.
 func TestQueriesWithoutPostgres(t *testing.T) {
 	server := pgtest.Dedicated(t, nil)
-	redisURL := redistest.Memory(t).URL()
+	redis := redistest.Memory(t)
+	redisURL := redis.URL()
 	ledger := ledgertest.Migrate(t, server.URL("postgres", "postgres"))
 	s := stackOn(t, ledger, redisURL)
 	_, token := s.key(t, `{"name":"ann","role":"editor"}`)
@@ -111,6 +113,19 @@ func TestQueriesWithoutPostgres(t *testing.T) {
 		}
 		if h := s.Health(t.Context()); h.Status == Ready || h.Dependencies["postgres"].State != Down || h.Dependencies["redis"].State != Up {
 			t.Errorf("%s: health %+v", name, h)
+		}
+	}
+	// Health is for everybody: it names neither hosts nor roles.
+	redis.Stop()
+	within(t, func() error {
+		if d := s.Health(t.Context()).Dependencies["redis"]; d.State != Down {
+			return fmt.Errorf("redis is %+v", d)
+		}
+		return nil
+	})
+	for name, d := range s.Health(t.Context()).Dependencies {
+		if strings.ContainsAny(d.Detail, "/0123456789") || strings.Contains(d.Detail, "postgres") {
+			t.Errorf("%s: %s", name, d.Detail)
 		}
 	}
 }
