@@ -106,9 +106,10 @@ func (f *Feed) Run(ctx context.Context) error {
 		} else {
 			f.wanted.Store(0) // nobody has it: it was a rumour
 		}
+		asked := time.Now()
 		f.sleep(ctx, pause)
 		if f.swaps.Load() != before {
-			wait(ctx, min(rest*time.Since(start), f.cfg.Poll)-time.Since(start))
+			wait(ctx, min(rest*asked.Sub(start), f.cfg.Poll)-time.Since(asked))
 		}
 	}
 	return nil
