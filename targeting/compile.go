@@ -39,7 +39,7 @@ func (c *Compiler) Compile() *Program {
 		program:  &Program{},
 		segments: c.segments,
 		paths:    make(map[string]int32),
-		symbols:  make(map[string]uint32),
+		symbols:  make(map[string]uint32, len(c.conditions)),
 		folded:   make(map[string]uint32),
 	}
 	p := e.program

@@ -1,7 +1,12 @@
 // Package targeting decides whom an experiment is for: conditions on a unit's
 // attributes, in the MongoDB-style JSON that GrowthBook's SDKs specify (spec
 // version 0.12.0) and with $cidr added. Begin with Parse: what it accepts is
-// safe to store, to evaluate here and to hand to SDKs of other languages.
+// safe to store, to evaluate here and to hand to SDKs of other languages. Then
+// collect conditions in a Compiler, and Match units with its Program.
+//
+// Texts are ordered by UTF-16 code units, and are the same in any case if simple
+// case folding of Unicode makes them the same. Numbers are float64. A missing
+// value is null. Group membership is of texts alone: the number 42 is not "42".
 package targeting
 
 import (

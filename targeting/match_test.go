@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -345,4 +347,28 @@ func TestAttributesOutliveGenerationsAndPrograms(t *testing.T) {
 		a.Reset(p, met)
 		check(p, true)
 	}
+}
+
+func TestProgramIsShared(t *testing.T) {
+	p := compileAudiences(parseAudiences(t, audiences(50, 5)))
+	var wait sync.WaitGroup
+	for g := range 4 {
+		wait.Go(func() {
+			var a Attributes
+			for n := range 50 {
+				unit := someone()
+				met := (g+n)%2 == 0
+				if !met {
+					unit["plan"] = "free" + strconv.Itoa(n)
+				}
+				a.Reset(p, unit)
+				for i := range p.Len() {
+					if got := p.Match(i, &a); got != (met || i != n) {
+						t.Errorf("audience %d on %v is %t", i, unit, got)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -3,10 +3,12 @@ package targeting
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf16"
 
+	"github.com/zeebo/xxh3"
 	"pgregory.net/rapid"
 )
 
@@ -45,6 +47,53 @@ func TestComparePaddedAgreesWithTheText(t *testing.T) {
 			t.Fatalf("%d, want %d", got, want)
 		}
 	})
+}
+
+func TestMembers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := rapid.OneOf(rapid.StringMatching("[a-c]{0,3}"), rapid.String())
+		ids := rapid.SliceOf(draw).Draw(t, "ids")
+		m := NewMembers(ids)
+		known := make(map[string]bool)
+		for _, id := range ids {
+			known[id] = true
+			if !m.Has(id) {
+				t.Fatalf("%q is lost", id)
+			}
+		}
+		if m.Len() != len(known) {
+			t.Fatalf("%d of %d ids", m.Len(), len(known))
+		}
+		if other := draw.Draw(t, "other"); m.Has(other) != known[other] {
+			t.Fatalf("%q is %t", other, m.Has(other))
+		}
+	})
+}
+
+func TestMembersOfTheSameHashAreToldApart(t *testing.T) {
+	m := NewMembers([]string{"a", "b"})
+	if m.ids.number("a", xxh3.HashString("a")) != 1 {
+		t.Error("an id is lost")
+	}
+	if m.ids.number("another", xxh3.HashString("a")) != 0 {
+		t.Error("the hash alone makes a member")
+	}
+}
+
+func TestMembersOfAMillion(t *testing.T) {
+	ids := make([]string, 1_000_000)
+	for i := range ids {
+		ids[i] = strconv.Itoa(i)
+	}
+	m := NewMembers(ids)
+	if m.Len() != len(ids) || len(m.ids.entries)*8 > 12*len(ids)+8 {
+		t.Errorf("%d ids in %d bytes, want at most 12 each", m.Len(), len(m.ids.entries)*8)
+	}
+	for i := 0; i < len(ids); i += 7 {
+		if !m.Has(ids[i]) || m.Has(ids[i]+"x") {
+			t.Fatalf("wrong about %s", ids[i])
+		}
+	}
 }
 
 func TestParseAddressAgreesWithNetip(t *testing.T) {
