@@ -34,25 +34,26 @@ func NewToken(role Role, id uuid.UUID, random [32]byte) (token, secretHash strin
 // ParseToken reads what NewToken made. It says that the token is well formed,
 // not that the key exists. The error never repeats the token.
 func ParseToken(token string) (role Role, id uuid.UUID, secretHash string, err error) {
-	fault := Invalid("token", "is not an API key's token")
 	rest, ok := strings.CutPrefix(token, tokenPrefix)
 	if !ok {
-		return "", uuid.Nil, "", fault
+		return "", uuid.Nil, "", notToken()
 	}
 	name, rest, ok := strings.Cut(rest, "_")
 	if !ok || Role(name).rank() == 0 || len(rest) != idChars+1+secretChars+checksumChars || rest[idChars] != '_' {
-		return "", uuid.Nil, "", fault
+		return "", uuid.Nil, "", notToken()
 	}
 	if _, err := hex.Decode(id[:], []byte(rest[:idChars])); err != nil || strings.ToLower(rest[:idChars]) != rest[:idChars] {
-		return "", uuid.Nil, "", fault
+		return "", uuid.Nil, "", notToken()
 	}
 	secret := rest[idChars+1 : idChars+1+secretChars]
 	body := token[:len(token)-checksumChars]
 	if strings.Trim(secret, base62) != "" || tokenChecksum(body) != token[len(body):] {
-		return "", uuid.Nil, "", fault
+		return "", uuid.Nil, "", notToken()
 	}
 	return Role(name), id, hashSecret(secret), nil
 }
+
+func notToken() error { return Invalid("token", "is not an API key's token") }
 
 func hashSecret(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
