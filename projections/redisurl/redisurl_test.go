@@ -1,4 +1,4 @@
-package projections_test
+package redisurl_test
 
 import (
 	"strings"
@@ -6,10 +6,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/assaylabs/assay/projections"
+	"github.com/assaylabs/assay/projections/redisurl"
 )
 
-func TestOpenRedis(t *testing.T) {
+func TestOpen(t *testing.T) {
 	for url, want := range map[string]string{
 		"redis://h":                   "h:6379 0",
 		"redis://h:1/":                "h:1 0",
@@ -23,7 +23,7 @@ func TestOpenRedis(t *testing.T) {
 		"redis+cluster://a,b:2":       "a:6379 b:2",
 		"redis+cluster://x:y@[::1]/0": "[::1]:6379 x y",
 	} {
-		client, err := projections.OpenRedis(url)
+		client, err := redisurl.Open(url)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
 			continue
@@ -40,7 +40,7 @@ func TestOpenRedis(t *testing.T) {
 		"redis://h/1/2", "redis://a,b", "redis://h?db=1", "redis://h#1", "redis+sentinel://h", "redis+sentinel://h/m/x",
 		"redis+cluster://h/1", "redis+cluster://h,", "redis://secret@h:%", "redis://x:secret%zz@h", "redis://x:secret@h:99999",
 	} {
-		if _, err := projections.OpenRedis(url); err == nil || strings.Contains(err.Error(), "secret") || !strings.HasPrefix(err.Error(), "REDIS_URL: ") {
+		if _, err := redisurl.Open(url); err == nil || strings.Contains(err.Error(), "secret") || !strings.HasPrefix(err.Error(), "REDIS_URL: ") {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
@@ -77,12 +77,12 @@ func described(client redis.UniversalClient) string {
 }
 
 // No text makes it panic, and no error repeats a password.
-func FuzzOpenRedis(f *testing.F) {
+func FuzzOpen(f *testing.F) {
 	for _, url := range []string{"redis://ann:hunter22@h:1/3", "redis+sentinel://ann:hunter22@a,b/m/1", "redis+cluster://:hunter22@a,b", "rediss://x@h@y:%zz"} {
 		f.Add(url)
 	}
 	f.Fuzz(func(t *testing.T, url string) {
-		client, err := projections.OpenRedis(url)
+		client, err := redisurl.Open(url)
 		if err == nil {
 			_ = client.Close()
 			return
