@@ -59,7 +59,7 @@ type fieldProblem struct {
 
 // ofrepFailure is how OFREP says it; Key is nil where many flags were asked for.
 type ofrepFailure struct {
-	Key     *string `json:"key,omitempty"`
+	Key     *string `json:"key,omitzero"`
 	Code    string  `json:"errorCode"`
 	Details string  `json:"errorDetails"`
 }

@@ -203,7 +203,7 @@ func accepted(h http.Header) coding {
 			if q := strings.TrimSpace(params); strings.HasPrefix(q, "q=0") && strings.Trim(q, "q=0.") == "" {
 				continue
 			}
-			switch strings.TrimSpace(name) {
+			switch strings.ToLower(strings.TrimSpace(name)) {
 			case "br", "*":
 				best = brotlied
 			case "gzip":

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -158,12 +159,13 @@ func (s *stack) addKey(key domain.Key, seed byte) string {
 	return token
 }
 
-// show gives the feed a document and waits until the edge answers from it.
+// show gives the feed a document and waits until the edge answers from it and has
+// told its streams.
 func (s *stack) show(t testing.TB, d evaluator.Document) {
 	t.Helper()
 	s.offer(d)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if v := s.view(); v != nil && v.state.Document.Position == d.Position {
+		if v := s.view(); v != nil && v.state.Document.Position == d.Position && s.hub.newest.Load().id == v.id {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -201,7 +203,14 @@ func demo(position int64, more ...string) evaluator.Document {
 	}, more...) {
 		d.Experiments = append(d.Experiments, json.RawMessage(doc))
 	}
+	slices.SortFunc(d.Experiments, func(a, b json.RawMessage) int { return cmp.Compare(idOf(a), idOf(b)) })
 	return d
+}
+
+func idOf(doc json.RawMessage) string {
+	var header struct{ ID string }
+	_ = json.Unmarshal(doc, &header)
+	return header.ID
 }
 
 // experiment is a document: active, all units in the treatment, but for what is
