@@ -209,6 +209,7 @@ func (f *Follower) load(ctx context.Context) error {
 	defer f.mu.Unlock()
 	f.catalog, f.loaded, f.all = catalog, true, true
 	clear(f.dirty)
+	clear(f.moved)
 	f.recent = recent{}
 	f.recent.add(catalog.Position(), catalog.Hash(), time.Now())
 	f.announce()

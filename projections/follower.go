@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,9 +34,10 @@ type Follower struct {
 	catalog *domain.Catalog // guarded by mu, as all below
 	loaded  bool
 	recent  recent
-	// dirty are the experiments that changed since the last view; all says that
-	// every one did.
-	dirty   map[uuid.UUID]struct{}
+	// dirty are the entities that changed since the last view, moved the ids that
+	// entered or left segments; all says that everything did.
+	dirty   map[domain.Stream]struct{}
+	moved   map[uuid.UUID]map[string]struct{}
 	all     bool
 	stopped error
 	changed chan struct{}
@@ -62,7 +64,8 @@ func NewFollower(store *eventstore.Store, pool *pgxpool.Pool, log *slog.Logger) 
 		store: store, pool: pool, log: log.With("projection", "memory"),
 		nudge:   make(chan struct{}, 1),
 		catalog: domain.NewCatalog(time.Time{}),
-		dirty:   map[uuid.UUID]struct{}{},
+		dirty:   map[domain.Stream]struct{}{},
+		moved:   map[uuid.UUID]map[string]struct{}{},
 		changed: make(chan struct{}),
 		current: time.Now(),
 	}
@@ -82,7 +85,7 @@ func (f *Follower) Offer(records []eventstore.Record) {
 	}
 }
 
-// View returns the experiments as they stand now. It is built by the first who
+// View returns experiments and their context as they stand now. It is built by the first who
 // asks after a change, so that a burst of changes costs little.
 func (f *Follower) View() *View {
 	if v := f.view.Load(); v.generation == f.generation.Load() {
@@ -91,8 +94,8 @@ func (f *Follower) View() *View {
 	f.building.Lock()
 	defer f.building.Unlock()
 	old := f.view.Load()
-	next, experiments := f.draft(old)
-	if err := next.change(experiments); err != nil {
+	next, changed := f.draft(old)
+	if err := next.change(changed); err != nil {
 		f.stop(fmt.Errorf("position %d: %w", next.Position, err))
 		frozen := *old
 		frozen.generation = next.generation
@@ -102,29 +105,42 @@ func (f *Follower) View() *View {
 	return next
 }
 
-// draft returns a view that still has the old one's content, with the
-// experiments that have to be changed in it.
-func (f *Follower) draft(old *View) (*View, []*domain.Experiment) {
+// draft returns a view that still has the old one's content, with what has to be
+// changed in it.
+func (f *Follower) draft(old *View) (*View, changes) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	next := *old
-	var experiments []*domain.Experiment
+	var changed changes
 	if f.all {
-		next = *emptyView()
-		for e := range f.catalog.Experiments.Ever() {
-			experiments = append(experiments, e)
+		next, changed = *emptyView(), everything(f.catalog)
+	} else {
+		changed.members = f.rolls()
+		for stream := range f.dirty {
+			changed.add(f.catalog, stream)
 		}
 	}
-	for id := range f.dirty {
-		if e, ok := f.catalog.Experiments.ByID(id); ok && !f.all {
-			experiments = append(experiments, e)
-		}
-	}
-	next.Position, next.Hash, next.At, next.Loaded = f.catalog.Position(), f.catalog.Hash(), f.catalog.At(), f.loaded
-	next.generation = f.generation.Load()
+	next.stand(f.catalog)
+	next.Loaded, next.generation = f.loaded, f.generation.Load()
 	f.all = false
 	clear(f.dirty)
-	return &next, experiments
+	clear(f.moved)
+	return &next, changed
+}
+
+// rolls says of the ids that moved whether they are in now. f.mu is held.
+func (f *Follower) rolls() map[uuid.UUID]roll {
+	rolls := make(map[uuid.UUID]roll, len(f.moved))
+	for segment, ids := range f.moved {
+		members := f.catalog.Members(segment)
+		moved := make(roll, 0, len(ids))
+		for id := range ids {
+			_, in := members[id]
+			moved = append(moved, mention{id, in})
+		}
+		rolls[segment] = moved
+	}
+	return rolls
 }
 
 // WithCatalog lets read look at the whole catalog, which stands still
@@ -264,11 +280,29 @@ func (f *Follower) applyOne(r *eventstore.Record, at time.Time) error {
 		return fmt.Errorf("%s leaves %d active and %d inactive experiments", r.Type, active, inactive)
 	}
 	c.Keep()
-	if kind, id, ok := r.Stream.Entity(); ok && kind == domain.KindExperiment {
-		f.dirty[id] = struct{}{}
+	if !f.all {
+		f.note(r)
 	}
 	f.recent.add(r.Position, r.Hash, at)
 	return nil
+}
+
+// note remembers what a record changed for the next view. f.mu is held.
+func (f *Follower) note(r *eventstore.Record) {
+	f.dirty[r.Stream] = struct{}{}
+	if e, ok := r.Event.(domain.MembersChanged); ok {
+		_, segment, _ := r.Stream.Entity()
+		f.move(segment, e)
+	}
+}
+
+func (f *Follower) move(segment uuid.UUID, e domain.MembersChanged) {
+	if f.moved[segment] == nil {
+		f.moved[segment] = map[string]struct{}{}
+	}
+	for _, id := range slices.Concat(e.Added, e.Removed) {
+		f.moved[segment][id] = struct{}{}
+	}
 }
 
 // announce tells that the catalog changed. f.mu is held.

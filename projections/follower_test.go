@@ -30,7 +30,7 @@ import (
 // shown is the follower's state, as its readers see it.
 func shown(f *projections.Follower) state {
 	v := f.View()
-	s := state{fmt.Sprint(v.Position), map[string]string{}}
+	s := state{position: fmt.Sprint(v.Position), docs: map[string]string{}}
 	for _, d := range v.Docs {
 		s.docs[d.Experiment.ID.String()] = string(d.JSON)
 	}

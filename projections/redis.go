@@ -39,8 +39,9 @@ const (
 	healRetry = 50 * time.Millisecond
 )
 
-// Redis keeps the hash experiments_map (experiment id to document) in step with
-// a follower's view. All replicas may run one: a script that compares before it
+// Redis keeps the hash experiments_map (experiment id to document), and beside it
+// one of the context that experiments are evaluated in, in step with a follower's
+// view. All replicas may run one: a script that compares before it
 // writes makes that right, and a lock in Postgres makes it cheap.
 type Redis struct {
 	client   redis.UniversalClient
@@ -77,7 +78,10 @@ type RedisState struct {
 	Healed uint64
 }
 
-type redisKeys struct{ hash, position, digest, next, channel string }
+type redisKeys struct{ hash, context, position, digest, next, channel string }
+
+// all are the keys that the scripts take, in their order.
+func (k redisKeys) all() []string { return []string{k.hash, k.context, k.position, k.digest} }
 
 // keysOf names a namespace's keys; on a cluster they share a slot.
 func keysOf(namespace string) redisKeys {
@@ -87,6 +91,7 @@ func keysOf(namespace string) redisKeys {
 	hash := namespace + "experiments_map"
 	return redisKeys{
 		hash:     hash,
+		context:  "{" + hash + "}:context",
 		position: "{" + hash + "}:position",
 		digest:   "{" + hash + "}:digest",
 		next:     "{" + hash + "}:next:",
@@ -123,7 +128,7 @@ type RedisDoc struct {
 // ErrRedisDown, ErrRedisUnproven, or ErrRedisEmpty or ErrRedisCorrupt, whose
 // healing begins.
 func (r *Redis) Read(ctx context.Context) ([]RedisDoc, int64, error) {
-	at, err := r.read(ctx)
+	at, err := r.read(ctx, false)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -175,13 +180,17 @@ func (r *Redis) vouches(m mark) bool {
 	return m == r.vouched
 }
 
-// read reads and judges the whole content, as it was at one moment.
-func (r *Redis) read(ctx context.Context) (found, error) {
-	var docs *redis.MapStringStringCmd
+// read reads and judges the experiments, or the whole content, as it was at one
+// moment.
+func (r *Redis) read(ctx context.Context, whole bool) (found, error) {
+	var docs, around *redis.MapStringStringCmd
 	var position, digest *redis.StringCmd
 	ask := func(p redis.Pipeliner) error {
 		position, digest = p.Get(ctx, r.keys.position), p.Get(ctx, r.keys.digest)
 		docs = p.HGetAll(ctx, r.keys.hash)
+		if whole {
+			around = p.HGetAll(ctx, r.keys.context)
+		}
 		return nil
 	}
 	_, err := r.client.TxPipelined(ctx, ask)
@@ -191,7 +200,11 @@ func (r *Redis) read(ctx context.Context) (found, error) {
 		_, err = r.client.Pipelined(ctx, ask)
 	}
 	var odd bool
-	for _, err := range []error{docs.Err(), position.Err(), digest.Err(), err} {
+	errs := []error{docs.Err(), position.Err(), digest.Err(), err}
+	if whole {
+		errs = append(errs, around.Err())
+	}
+	for _, err := range errs {
 		switch {
 		case err == nil || errors.Is(err, redis.Nil):
 		case redis.HasErrorPrefix(err, "WRONGTYPE"):
@@ -200,7 +213,11 @@ func (r *Redis) read(ctx context.Context) (found, error) {
 			return found{}, fmt.Errorf("%w: %w", ErrRedisDown, err)
 		}
 	}
-	at := examine(position.Val(), digest.Val(), docs.Val())
+	var rest map[string]string
+	if whole {
+		rest = around.Val()
+	}
+	at := examine(position.Val(), digest.Val(), docs.Val(), rest)
 	if odd {
 		at.fault = fmt.Errorf("%w: a key has another type", ErrRedisCorrupt)
 	}

@@ -39,6 +39,7 @@ func watch(t testing.TB, p *projections.Redis, want state) {
 
 const (
 	hashKey     = "experiments_map"
+	contextKey  = "{experiments_map}:context"
 	positionKey = "{experiments_map}:position"
 	digestKey   = "{experiments_map}:digest"
 )
@@ -101,6 +102,28 @@ func TestRedisHeals(t *testing.T) {
 		"hash of another type": func(ctx context.Context, c redis.UniversalClient, _ string) error {
 			return c.Set(ctx, hashKey, "x", 0).Err()
 		},
+		"context deleted": func(ctx context.Context, c redis.UniversalClient, _ string) error {
+			return c.Del(ctx, contextKey).Err()
+		},
+		"field of the context edited": func(ctx context.Context, c redis.UniversalClient, _ string) error {
+			return c.HSet(ctx, contextKey, "at", "2026-01-01T00:00:00Z").Err()
+		},
+		"field of the context deleted": func(ctx context.Context, c redis.UniversalClient, _ string) error {
+			return c.HDel(ctx, contextKey, "deltas_from").Err()
+		},
+		"field of the context added": func(ctx context.Context, c redis.UniversalClient, _ string) error {
+			return c.HSet(ctx, contextKey, "layer/x", "{}").Err()
+		},
+		"hashes exchanged": func(ctx context.Context, c redis.UniversalClient, _ string) error {
+			_, err := c.TxPipelined(ctx, func(p redis.Pipeliner) error {
+				p.Rename(ctx, contextKey, contextKey+"x")
+				p.Rename(ctx, hashKey, contextKey)
+				p.Rename(ctx, contextKey+"x", hashKey)
+				return nil
+			})
+			return err
+		},
+		"context of another type":  retype(contextKey),
 		"position of another type": retype(positionKey),
 		"digest of another type":   retype(digestKey),
 		"hash expired": func(ctx context.Context, c redis.UniversalClient, _ string) error {
@@ -111,6 +134,7 @@ func TestRedisHeals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t, ledgertest.New(t))
 			r.create(t, 5)
+			r.surround(t)
 			want := truth(t, r.ledger)
 			client := open(t, url)
 			var id string

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/assaylabs/assay/domain"
 )
 
@@ -26,37 +24,48 @@ var (
 	ErrRedisUnproven = errors.New("redis is not proven yet")
 )
 
-// mark says what the hash in Redis holds, so that any difference shows. Its
-// text is the digest key's value.
+// mark says what Redis holds, so that any difference shows. Its text is the
+// digest key's value: position:fields:sum:fields:sum:hash, first of the
+// experiments, then of the context, sums and hash in hexadecimal.
 type mark struct {
-	position int64
-	count    int
-	// sum is that of all fields' hashes, which has no order.
-	sum uint64
+	position    int64
+	experiments part
+	context     part
 	// hash is the ledger's at the position.
 	hash domain.Hash
 }
 
+// part says what one hash in Redis holds.
+type part struct {
+	count int
+	// sum adds, modulo 2^64, XXH3_64 of each value with the seed XXH3_64 of its
+	// field: it has no order.
+	sum uint64
+}
+
 func (v *View) mark() mark {
-	return mark{position: v.Position, count: len(v.Docs), sum: v.sum, hash: v.Hash}
+	return mark{v.Position, part{len(v.Docs), v.sum}, v.contextPart(), v.Hash}
 }
 
 func (m mark) String() string {
-	return fmt.Sprintf("%d:%d:%016x:%x", m.position, m.count, m.sum, m.hash)
+	return fmt.Sprintf("%d:%d:%016x:%d:%016x:%x",
+		m.position, m.experiments.count, m.experiments.sum, m.context.count, m.context.sum, m.hash)
 }
 
 // parseMark reads what String wrote, and nothing else.
 func parseMark(s string) (m mark, ok bool) {
-	part := strings.Split(s, ":")
-	if len(part) != 4 {
+	text := strings.Split(s, ":")
+	if len(text) != 6 {
 		return mark{}, false
 	}
-	var errs [4]error
-	m.position, errs[0] = strconv.ParseInt(part[0], 10, 64)
-	m.count, errs[1] = strconv.Atoi(part[1])
-	m.sum, errs[2] = strconv.ParseUint(part[2], 16, 64)
-	hash, err := hex.DecodeString(part[3])
-	errs[3] = err
+	var errs [6]error
+	m.position, errs[0] = strconv.ParseInt(text[0], 10, 64)
+	m.experiments.count, errs[1] = strconv.Atoi(text[1])
+	m.experiments.sum, errs[2] = strconv.ParseUint(text[2], 16, 64)
+	m.context.count, errs[3] = strconv.Atoi(text[3])
+	m.context.sum, errs[4] = strconv.ParseUint(text[4], 16, 64)
+	hash, err := hex.DecodeString(text[5])
+	errs[5] = err
 	copy(m.hash[:], hash)
 	if errors.Join(errs[:]...) != nil || m.String() != s {
 		return mark{}, false
@@ -71,7 +80,9 @@ type found struct {
 	position, digest string
 	// mark is the digest's, zero when it is none.
 	mark mark
-	docs map[string]string
+	// docs and context are the fields of the two hashes; context is nil where it
+	// was not read.
+	docs, context map[string]string
 	// fault says why the content is unfit; nil when there is nothing against it.
 	fault error
 }
@@ -93,21 +104,25 @@ func believe(position, digest string) found {
 }
 
 // examine judges the content too.
-func examine(position, digest string, docs map[string]string) found {
+func examine(position, digest string, docs, context map[string]string) found {
 	f := believe(position, digest)
-	f.docs = docs
-	if f.fault != nil {
-		if errors.Is(f.fault, ErrRedisEmpty) && len(docs) > 0 {
-			f.fault = fmt.Errorf("%w: the position is missing", ErrRedisCorrupt)
-		}
-		return f
-	}
-	var sum uint64
-	for id, doc := range docs {
-		sum += xxh3.HashStringSeed(doc, xxh3.HashString(id))
-	}
-	if len(docs) != f.mark.count || sum != f.mark.sum {
+	f.docs, f.context = docs, context
+	switch {
+	case errors.Is(f.fault, ErrRedisEmpty) && len(docs)+len(context) > 0:
+		f.fault = fmt.Errorf("%w: the position is missing", ErrRedisCorrupt)
+	case f.fault != nil:
+	case partOf(docs) != f.mark.experiments:
 		f.fault = fmt.Errorf("%w: the content is not the digest's", ErrRedisCorrupt)
+	case context != nil && partOf(context) != f.mark.context:
+		f.fault = fmt.Errorf("%w: the context is not the digest's", ErrRedisCorrupt)
 	}
 	return f
+}
+
+func partOf(fields map[string]string) part {
+	p := part{count: len(fields)}
+	for field, value := range fields {
+		p.sum += fieldSum(field, value)
+	}
+	return p
 }

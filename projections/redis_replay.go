@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -75,9 +74,8 @@ func (r *redisReplayer) fold(ctx context.Context) error {
 	if err != nil || r.view != nil && r.view.Position == r.catalog.Position() {
 		return err
 	}
-	r.view = emptyView()
-	r.view.Position, r.view.Hash, r.view.At, r.view.Loaded = r.catalog.Position(), r.catalog.Hash(), r.catalog.At(), true
-	return r.view.change(slices.Collect(r.catalog.Experiments.Ever()))
+	r.view, err = viewOf(r.catalog)
+	return err
 }
 
 func (r *redisReplayer) apply(c *chunk) error {
@@ -108,7 +106,7 @@ func (r *redisReplayer) attempt(ctx context.Context, patient bool) (done bool, e
 		return false, err
 	}
 	defer release()
-	at, err := r.read(ctx)
+	at, err := r.read(ctx, true)
 	if err != nil {
 		return false, err
 	}

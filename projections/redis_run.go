@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/assaylabs/assay/domain"
 )
 
 var (
@@ -96,7 +98,7 @@ func (r *Redis) step(ctx context.Context, patient bool) error {
 	}
 	if err != nil {
 		if at.fault == nil {
-			at.docs, r.last = nil, &at
+			at.docs, at.context, r.last = nil, nil, &at
 		}
 		return err
 	}
@@ -125,7 +127,7 @@ func (r *Redis) heard(ctx context.Context) (found, error) {
 	if r.last != nil {
 		return *r.last, nil
 	}
-	return r.read(ctx)
+	return r.read(ctx, true)
 }
 
 // verdict is what has to be done with what Redis holds.
@@ -216,36 +218,65 @@ func (r *Redis) lock(ctx context.Context, patient bool, view *View) (release fun
 }
 
 const (
-	// maxPush bounds what one script call sets; more goes through replace.
-	maxPush      = 1_000
-	maxPushBytes = 4 << 20
-	// replaceChunk is how many fields are written at once.
+	// maxPush bounds what one script call sets and deletes; more goes through
+	// replace.
+	maxPush = 5_000
+	// maxPushBytes bounds the documents of one call, and maxPushContext what goes
+	// with them: a segment may be large, and to write all segments for the sake
+	// of one would be larger.
+	maxPushBytes   = 4 << 20
+	maxPushContext = 128 << 20
+	// replaceChunk is how many fields are written at once, and replaceBytes after
+	// how many bytes the next ones wait.
 	replaceChunk = 200
+	replaceBytes = 4 << 20
 	// prepared is how long a hash that nobody swapped in stays.
 	prepared = time.Minute
 )
 
+// edits are what one hash has to be told.
+type edits struct {
+	set   []any // field, value and so on
+	gone  []any
+	bytes int
+}
+
+func (e *edits) put(field string, value []byte) {
+	e.set, e.bytes = append(e.set, field, value), e.bytes+len(value)
+}
+
+// args are the edits as the script reads them.
+func (e *edits) args() []any {
+	args := append([]any{len(e.set) / 2}, e.set...)
+	return append(append(args, len(e.gone)), e.gone...)
+}
+
 // move sends what changed since the position that Redis has.
 func (r *Redis) move(ctx context.Context, at found, view *View) (found, error) {
-	var fields, gone []any
-	size := 0
+	var docs, around edits
+	after := at.mark.position
 	for _, d := range view.Docs {
-		if d.Experiment.Position > at.mark.position {
-			fields = append(fields, d.Experiment.ID.String(), d.JSON)
-			size += len(d.JSON)
+		if d.Experiment.Position > after {
+			docs.put(d.Experiment.ID.String(), d.JSON)
 		}
 	}
-	for id, position := range view.Tombstones {
-		if position > at.mark.position {
-			gone = append(gone, id.String())
+	for _, t := range since(view.graves, after) {
+		if t.Kind == domain.KindExperiment {
+			docs.gone = append(docs.gone, t.ID)
 		}
 	}
-	if len(fields)/2+len(gone) > maxPush || size > maxPushBytes {
+	for _, f := range view.contextFields(after) {
+		around.put(f.name, f.value)
+	}
+	for _, field := range view.contextGone(after) {
+		around.gone = append(around.gone, field)
+	}
+	args := append(docs.args(), around.args()...)
+	if len(args) > 2*maxPush || docs.bytes > maxPushBytes || around.bytes > maxPushContext {
 		return r.exchange(ctx, at, view)
 	}
-	args := []any{at.position, at.digest, view.Position, view.mark().String(), r.keys.channel, len(fields) / 2}
-	args = append(append(args, fields...), gone...)
-	return reply(r.push.Run(ctx, r.client, []string{r.keys.hash, r.keys.position, r.keys.digest}, args...))
+	return reply(r.push.Run(ctx, r.client, r.keys.all(),
+		append([]any{at.position, at.digest, view.Position, view.mark().String(), r.keys.channel}, args...)...))
 }
 
 // replace puts the whole view in the place of unfit content.
@@ -257,33 +288,49 @@ func (r *Redis) replace(ctx context.Context, at found, view *View) (found, error
 	return now, err
 }
 
-// exchange writes the whole view beside the hash and swaps it in.
+// exchange writes the whole view beside the hashes and swaps it in.
 func (r *Redis) exchange(ctx context.Context, at found, view *View) (now found, err error) {
 	next := r.keys.next + uuid.NewString()
+	around := next + ":context"
 	defer func() {
 		if err != nil {
 			cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			_ = r.client.Unlink(cleaning, next).Err()
+			_ = r.client.Unlink(cleaning, next, around).Err()
 		}
 	}()
-	for start := 0; start < len(view.Docs); start += replaceChunk {
-		chunk := view.Docs[start:min(start+replaceChunk, len(view.Docs))]
-		fields := make([]any, 0, 2*len(chunk))
-		for _, d := range chunk {
-			fields = append(fields, d.Experiment.ID.String(), d.JSON)
+	docs := make([]contextField, len(view.Docs))
+	for i, d := range view.Docs {
+		docs[i] = contextField{d.Experiment.ID.String(), d.JSON}
+	}
+	fields := view.contextFields(-1)
+	if err := errors.Join(r.prepare(ctx, next, docs), r.prepare(ctx, around, fields)); err != nil {
+		return found{}, fmt.Errorf("write to redis: %w", err)
+	}
+	return reply(r.swap.Run(ctx, r.client, append(r.keys.all(), next, around),
+		at.position, at.digest, view.Position, view.mark().String(), r.keys.channel, len(docs), len(fields)))
+}
+
+// prepare writes a hash that nobody reads yet.
+func (r *Redis) prepare(ctx context.Context, key string, fields []contextField) error {
+	for len(fields) > 0 {
+		var chunk edits
+		n := 0
+		for n < min(len(fields), replaceChunk) && chunk.bytes < replaceBytes {
+			chunk.put(fields[n].name, fields[n].value)
+			n++
 		}
+		fields = fields[n:]
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			p.HSet(ctx, next, fields...)
-			p.Expire(ctx, next, prepared)
+			p.HSet(ctx, key, chunk.set...)
+			p.Expire(ctx, key, prepared)
 			return nil
 		})
 		if err != nil {
-			return found{}, fmt.Errorf("write to redis: %w", err)
+			return err
 		}
 	}
-	return reply(r.swap.Run(ctx, r.client, []string{r.keys.hash, r.keys.position, r.keys.digest, next},
-		at.position, at.digest, view.Position, view.mark().String(), r.keys.channel, len(view.Docs)))
+	return nil
 }
 
 // reply reads a script's answer: what Redis holds now.
@@ -302,7 +349,7 @@ func reply(cmd *redis.Cmd) (found, error) {
 
 // settled notes what Redis holds when there is nothing left to do.
 func (r *Redis) settled(ctx context.Context, at found, v verdict) {
-	at.docs = nil
+	at.docs, at.context = nil, nil
 	if at.fault == nil && v != unsure {
 		r.last = &at
 	}

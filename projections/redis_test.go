@@ -37,6 +37,11 @@ func TestRedisFollowsTheLedger(t *testing.T) {
 
 		r.set(t, "e0", "active")
 		settles(t, client, "", truth(t, r.ledger))
+		r.surround(t)
+		settles(t, client, "", truth(t, r.ledger))
+		if _, err := r.ChangeMembers(t.Context(), commands.Call{}, "stays", []string{"c", "aa"}, []string{"a"}); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := r.PatchExperiment(t.Context(), commands.Call{}, "e1", []byte(`{"description":"changed"}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +96,7 @@ func TestRedisOfAnEmptyLedger(t *testing.T) {
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		r := newReplica(t, ledgertest.New(t))
 		p := r.project(t, client, "")
-		settles(t, client, "", state{"0", map[string]string{}})
+		settles(t, client, "", state{"0", map[string]string{}, map[string]string{"at": "0001-01-01T00:00:00Z", "deltas_from": "0"}})
 		eventually(t, healTime, func() error {
 			got, err := read(t.Context(), p)
 			if err == nil && !got.is(state{position: "0"}) {

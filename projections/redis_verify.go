@@ -32,7 +32,7 @@ func (v *verifier) compareRedis(ctx context.Context, pool *pgxpool.Pool) error {
 		if err := r.fold(ctx); err != nil {
 			return err
 		}
-		at, err := r.read(ctx)
+		at, err := r.read(ctx, true)
 		if err == nil {
 			err = at.fault
 		}
@@ -66,18 +66,26 @@ func (v *verifier) compareRedis(ctx context.Context, pool *pgxpool.Pool) error {
 
 func (v *verifier) compareDocs(at found, view *View) {
 	before := len(v.Mismatches)
-	for _, d := range view.Docs {
-		id := d.Experiment.ID.String()
-		if have, ok := at.docs[id]; !ok {
-			v.mismatch("redis: experiment %s is missing", id)
-		} else if have != string(d.JSON) {
-			v.mismatch("redis: experiment %s is %.200s and should be %.200s", id, have, d.JSON)
-		}
+	docs := make([]contextField, len(view.Docs))
+	for i, d := range view.Docs {
+		docs[i] = contextField{d.Experiment.ID.String(), d.JSON}
 	}
-	if len(at.docs) > len(view.Docs) {
-		v.mismatch("redis: %d documents too many", len(at.docs)-len(view.Docs))
-	}
+	v.compareFields("experiment ", at.docs, docs)
+	v.compareFields("context ", at.context, view.contextFields(-1))
 	if at.mark != view.mark() && len(v.Mismatches) == before {
 		v.mismatch("redis: its digest is of another history, %s", domain.Checkpoint(at.mark.position, at.mark.hash))
+	}
+}
+
+func (v *verifier) compareFields(what string, have map[string]string, want []contextField) {
+	for _, f := range want {
+		if value, ok := have[f.name]; !ok {
+			v.mismatch("redis: %s%s is missing", what, f.name)
+		} else if value != string(f.value) {
+			v.mismatch("redis: %s%s is %.200s and should be %.200s", what, f.name, value, f.value)
+		}
+	}
+	if len(have) > len(want) {
+		v.mismatch("redis: %d fields of %stoo many", len(have)-len(want), what)
 	}
 }

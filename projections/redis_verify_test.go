@@ -25,6 +25,7 @@ func TestVerifyComparesRedis(t *testing.T) {
 		"away":    {"shutdown nosave", "", "redis is down"},
 		"behind":  {"behind", "", "redis stands at position 3, behind the ledger's 4"},
 		"edited":  {"hset " + hashKey + " x y", "redis is corrupt", ""},
+		"around":  {"hset " + contextKey + " x y", "redis is corrupt", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/redistest"
@@ -109,42 +111,91 @@ func (r *replica) set(t testing.TB, ref, status string) {
 	}
 }
 
-// state is the experiments at a position: what Redis has to hold.
+// surround makes what experiments are evaluated in: two of each kind, one of which
+// is deleted again.
+func (r *replica) surround(t testing.TB) {
+	t.Helper()
+	for _, kind := range []domain.Kind{domain.KindLayer, domain.KindHoldout, domain.KindSegment, domain.KindKey} {
+		for _, key := range []string{"stays", "goes"} {
+			r.resource(t, kind, key)
+		}
+		if _, err := r.DeleteResource(t.Context(), commands.Call{}, kind, "goes"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// resource makes one entity that is no experiment.
+func (r *replica) resource(t testing.TB, kind domain.Kind, key string) {
+	t.Helper()
+	body := map[domain.Kind]string{
+		domain.KindHoldout: `,"share_ppm":1000`, domain.KindSegment: `,"ids":["b","a","ü"]`,
+	}[kind]
+	var err error
+	if kind == domain.KindKey {
+		_, _, err = r.CreateKey(t.Context(), commands.Call{}, fmt.Appendf(nil, `{"name":%q,"key":%[1]q,"role":"server"}`, key))
+	} else {
+		_, err = r.CreateResource(t.Context(), commands.Call{}, kind, fmt.Appendf(nil, `{"name":%q,"key":%[1]q%s}`, key, body))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// state is what Redis has to hold at a position: documents of experiments, and
+// the context; without one where it does not matter.
 type state struct {
 	position string
 	docs     map[string]string
+	context  map[string]string
 }
 
 func (s state) is(other state) bool {
-	return s.position == other.position && maps.Equal(s.docs, other.docs)
+	return s.position == other.position && maps.Equal(s.docs, other.docs) &&
+		(s.context == nil || other.context == nil || maps.Equal(s.context, other.context))
 }
 
 func (s state) String() string {
-	return fmt.Sprintf("position %q with %d documents", s.position, len(s.docs))
+	return fmt.Sprintf("position %q with %d documents in %v", s.position, len(s.docs), s.context)
 }
 
 // truth is the state as the tables hold it.
 func truth(t testing.TB, ledger ledgertest.Ledger) state {
 	t.Helper()
-	s := state{docs: map[string]string{}}
-	rows, err := ledger.Superuser(t).Query(t.Context(), `select h.position::text, coalesce(e.id::text, ''), coalesce(e.doc::text, '')
-		from event_head h left join experiments e on not e.deleted`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id, doc string
-		if err := rows.Scan(&s.position, &id, &doc); err != nil {
+	conn := ledger.Superuser(t)
+	s := state{docs: map[string]string{}, context: map[string]string{"deltas_from": "0"}}
+	var at time.Time
+	var field, text string
+	each := func(sql string, fields map[string]string) {
+		t.Helper()
+		rows, err := conn.Query(t.Context(), sql)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if id != "" {
-			s.docs[id] = doc
+		if _, err := pgx.ForEachRow(rows, []any{&s.position, &at, &field, &text}, func() error {
+			if field != "" {
+				fields[field] = text
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+	each(`select h.position::text, h.recorded_at, coalesce(e.id::text, ''), coalesce(e.doc::text, '')
+		from event_head h left join experiments e on not e.deleted`, s.docs)
+	each(`select h.position::text, h.recorded_at, kind || '/' || id, doc::text
+		from event_head h, resources where not deleted and kind not in ('metric', 'segment')`, s.context)
+	each(`select h.position::text, h.recorded_at, 'segment/' || id,
+			format('{"id":"%s","key":"%s","position":%s,"version":%s,"ids":[%s]}', id, key, r.position, version,
+				(select string_agg('"' || member || '"', ',' order by member collate "C") from segment_members where segment_id = id))
+		from event_head h, resources r where kind = 'segment' and not deleted`, s.context)
+	each(`select h.position::text, h.recorded_at, 'tombstone/' || kind || '/' || id, d.position::text from event_head h, (
+			select 'experiment' as kind, id, position from experiments where deleted
+			union all select kind, id, position from resources where deleted and kind not in ('metric', 'key')) d`, s.context)
+	if s.position == "0" {
+		at = time.Time{}
 	}
+	s.context["at"] = at.UTC().Format(time.RFC3339Nano)
 	return s
 }
 
@@ -153,14 +204,14 @@ func held(ctx context.Context, client redis.UniversalClient, namespace string) (
 	if namespace != "" {
 		namespace += ":"
 	}
-	var docs *redis.MapStringStringCmd
+	var docs, around *redis.MapStringStringCmd
 	var position *redis.StringCmd
 	_, err := client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		docs = p.HGetAll(ctx, namespace+"experiments_map")
+		docs, around = p.HGetAll(ctx, namespace+"experiments_map"), p.HGetAll(ctx, "{"+namespace+"experiments_map}:context")
 		position = p.Get(ctx, "{"+namespace+"experiments_map}:position")
 		return nil
 	})
-	return state{position.Val(), docs.Val()}, err
+	return state{position.Val(), docs.Val(), around.Val()}, err
 }
 
 // eventually fails the test when f does not come to nil in time.
@@ -197,7 +248,7 @@ func read(ctx context.Context, p *projections.Redis) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	s := state{fmt.Sprint(position), map[string]string{}}
+	s := state{position: fmt.Sprint(position), docs: map[string]string{}}
 	for _, d := range docs {
 		s.docs[d.ID.String()] = d.JSON
 	}

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,10 +11,12 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/evaluator"
 )
 
-// View is the experiments as they stand at one position of the ledger. It is
-// never changed: keep it and share it freely.
+// View is what evaluation needs as it stands at one position of the ledger:
+// experiments, and the context that they are evaluated in. It is never changed:
+// keep it and share it freely.
 type View struct {
 	Position int64
 	// Hash is the ledger's chain at Position, At the time of its record.
@@ -25,10 +28,9 @@ type View struct {
 	Docs  []*Doc
 	ByID  map[uuid.UUID]*Doc
 	ByKey map[string]*Doc
-	// Tombstones say at which position an experiment was deleted.
-	Tombstones map[uuid.UUID]int64
 
-	sum        uint64
+	viewContext
+	sum        uint64 // of Docs
 	generation uint64
 }
 
@@ -41,26 +43,74 @@ type Doc struct {
 }
 
 func emptyView() *View {
-	return &View{ByID: map[uuid.UUID]*Doc{}, ByKey: map[string]*Doc{}, Tombstones: map[uuid.UUID]int64{}}
+	return &View{ByID: map[uuid.UUID]*Doc{}, ByKey: map[string]*Doc{}}
 }
+
+// viewOf is the view of a catalog that was folded from the ledger.
+func viewOf(c *domain.Catalog) (*View, error) {
+	v := emptyView()
+	v.stand(c)
+	v.Loaded = true
+	return v, v.change(everything(c))
+}
+
+// stand notes where in the ledger the catalog stands. Before the first record
+// there is no time that all replicas would agree on.
+func (v *View) stand(c *domain.Catalog) {
+	v.Position, v.Hash, v.At = c.Position(), c.Hash(), time.Time{}
+	if v.Position > 0 {
+		v.At = c.At().UTC()
+	}
+}
+
+// Document is what evaluation needs, as snapshots have it: the same bytes on
+// every replica. It shares what it holds with the view.
+func (v *View) Document() evaluator.Document {
+	d := evaluator.Document{
+		Position: v.Position, At: v.At,
+		Experiments: make([]json.RawMessage, len(v.Docs)),
+		Layers:      values(v.layers), Holdouts: values(v.holdouts), Segments: values(v.segments),
+		Deleted: slices.Clip(v.tombstones()), DeltasFrom: v.deltasFrom(),
+	}
+	for i, doc := range v.Docs {
+		d.Experiments[i] = doc.JSON
+	}
+	return d
+}
+
+// Keys are the API keys that are not revoked, with the hashes of their secrets,
+// in the order of their ids.
+func (v *View) Keys() []domain.Key { return values(v.keys) }
 
 func newDoc(e *domain.Experiment) (*Doc, error) {
 	b, err := domain.Encode(e)
 	if err != nil {
 		return nil, fmt.Errorf("encode experiment %s: %w", e.ID, err)
 	}
-	return &Doc{Experiment: e, JSON: b, sum: xxh3.HashSeed(b, xxh3.HashString(e.ID.String()))}, nil
+	return &Doc{Experiment: e, JSON: b, sum: fieldSum(e.ID.String(), b)}, nil
 }
 
-// change replaces experiments in a view that still shares its content with the
+// fieldSum is a field's part in the sum of a hash in Redis.
+func fieldSum[B []byte | string](field string, value B) uint64 {
+	return xxh3.HashStringSeed(string(value), xxh3.HashString(field))
+}
+
+// change replaces what changed in a view that still shares its content with the
 // one before. What it does not touch stays shared.
-func (v *View) change(experiments []*domain.Experiment) error {
+func (v *View) change(c changes) error {
+	if err := v.changeExperiments(c.experiments); err != nil {
+		return err
+	}
+	return v.viewContext.change(c)
+}
+
+func (v *View) changeExperiments(experiments []*domain.Experiment) error {
 	if len(experiments) == 0 {
 		return nil
 	}
 	v.ByID, v.ByKey = maps.Clone(v.ByID), maps.Clone(v.ByKey)
 	// Deletions first: a key may already belong to a new experiment.
-	deleted := v.bury(experiments)
+	deleted := v.remove(experiments)
 	created, err := v.replace(experiments)
 	if err != nil {
 		return err
@@ -71,24 +121,19 @@ func (v *View) change(experiments []*domain.Experiment) error {
 	}
 	v.Docs = slices.Clone(v.Docs)
 	for _, e := range experiments {
-		i, _ := slices.BinarySearchFunc(v.Docs, e.ID, func(d *Doc, id uuid.UUID) int { return compareIDs(d.Experiment.ID, id) })
-		v.Docs[i] = v.ByID[e.ID]
+		if i, ok := slices.BinarySearchFunc(v.Docs, e.ID, func(d *Doc, id uuid.UUID) int { return compareIDs(d.Experiment.ID, id) }); ok {
+			v.Docs[i] = v.ByID[e.ID]
+		}
 	}
 	return nil
 }
 
-// bury takes deleted experiments out and says whether there were any.
-func (v *View) bury(experiments []*domain.Experiment) bool {
+// remove takes deleted experiments out and says whether there were any.
+func (v *View) remove(experiments []*domain.Experiment) bool {
 	found := false
 	for _, e := range experiments {
-		if !e.Deleted {
-			continue
-		}
-		if !found {
-			v.Tombstones, found = maps.Clone(v.Tombstones), true
-		}
-		v.Tombstones[e.ID] = e.Position
-		if d, ok := v.ByID[e.ID]; ok {
+		if d, ok := v.ByID[e.ID]; ok && e.Deleted {
+			found = true
 			v.sum -= d.sum
 			delete(v.ByID, e.ID)
 			delete(v.ByKey, e.Key)
