@@ -54,6 +54,7 @@ type compiler struct {
 	layerAt   map[string]int32
 	unitTypes map[string]uint16
 	faults    []Fault
+	place     []int32 // in the rules, by experiment
 }
 
 func (c *compiler) fault(experiment string, err error) {
@@ -186,13 +187,24 @@ func (c *compiler) addExperiments(configs []*config) {
 	s.experiments = make([]*Experiment, len(configs))
 	s.byKey = make(map[string]*Experiment, len(configs))
 	s.rules = make([]rule, len(configs))
+	s.required, c.place = make([]int32, len(configs)), make([]int32, len(configs))
 	for i, e := range configs {
 		s.experiments[i] = &Experiment{snapshot: s, index: i, config: *e, variations: compact(e.Variations)}
 		s.byKey[e.Key] = s.experiments[i]
 		s.rules[i] = c.rule(e)
+		s.rules[i].at = int32(i)
+		s.required[i] = -1
 	}
-	for i, e := range configs {
-		c.require(&s.rules[i], e.Prerequisites)
+	slices.SortStableFunc(s.rules, func(a, b rule) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.layer, b.layer)) })
+	for i := range s.rules {
+		r := &s.rules[i]
+		s.experiments[r.at].rule, c.place[r.at] = r, int32(i)
+		for g := r.group; g < other; g++ {
+			s.groups[g]++
+		}
+	}
+	for _, e := range s.experiments {
+		c.require(e)
 	}
 	for i := range s.layers {
 		c.order(&s.layers[i], int32(i))
@@ -211,22 +223,45 @@ func compact(arms []arm) []Variation {
 
 func (c *compiler) rule(e *config) rule {
 	r := rule{
-		salt: newSaltHalf(e.Salt), seed: newFNV.text(e.Salt), traffic: uint32(e.TrafficPPM),
-		audience: -1, layer: -1, required: -1,
-		unitType: c.unitType(e.UnitType), inactive: e.Status != domain.Active, gb2: e.Hash == domain.GB2,
-		split: splitOf(e), more: c.exceptions(e),
+		salt: newSaltHalf(e.Salt), traffic: uint32(e.TrafficPPM), audience: -1, layer: -1, unitType: c.unitType(e.UnitType),
+		group: other, more: c.exceptions(e),
 	}
 	if e.audience != nil {
 		r.audience = int32(c.program.Add(e.audience))
 	}
-	if e.Layer == nil {
-		return r
+	if e.Layer != nil {
+		r.layer = c.layerAt[e.Layer.Key]
+		if len(e.Layer.Slots) > 0 {
+			r.lane = lanesOf(e.Layer.Slots[:1])[0]
+		}
 	}
-	r.layer = c.layerAt[e.Layer.Key]
-	for _, slots := range e.Layer.Slots {
-		r.slots = append(r.slots, piece{from: uint32(slots.From), to: uint32(slots.To)})
+	for i := range min(len(e.Split), len(r.arms)) {
+		r.arms[i] = uint8(e.variation(e.Split[i].Variation))
+	}
+	for i := range r.cuts {
+		r.cuts[i] = domain.Slots
+		if i+1 < len(e.Split) {
+			r.cuts[i] = uint32(e.Split[i+1].From)
+		}
+	}
+	simple := r.more == nil && r.audience < 0 && r.unitType == 0
+	switch {
+	case e.Status != domain.Active:
+		r.group = stopped
+	case simple && r.layer < 0:
+		r.group = plain
+	case simple && c.layers[e.Layer.Key].Mode == domain.RandomLayer:
+		r.group = laned
 	}
 	return r
+}
+
+func lanesOf(ranges []domain.Range) []lane {
+	lanes := make([]lane, len(ranges))
+	for i, r := range ranges {
+		lanes[i] = lane{uint32(r.From), uint32(r.To)}
+	}
+	return lanes
 }
 
 // splitOf returns the split, with the part of each range that traffic admits
@@ -235,7 +270,7 @@ func splitOf(e *config) []piece {
 	pieces := make([]piece, len(e.Split))
 	for i, r := range e.Split {
 		admitted := (int64(r.To-r.From)*int64(e.TrafficPPM) + domain.Slots - 1) / domain.Slots
-		pieces[i] = piece{uint32(r.From), uint32(r.To), uint32(r.From) + uint32(admitted), uint32(e.variation(r.Variation))}
+		pieces[i] = piece{uint32(r.To), uint32(r.From) + uint32(admitted), uint32(e.variation(r.Variation))}
 	}
 	return pieces
 }
@@ -254,7 +289,13 @@ func (c *compiler) exceptions(e *config) *exceptions {
 			more.overrides[unit] = int32(e.variation(key))
 		}
 	}
-	if len(more.holdouts)+len(more.overrides)+len(e.Prerequisites) == 0 {
+	if e.Layer != nil && len(e.Layer.Slots) > 1 {
+		more.lanes = lanesOf(e.Layer.Slots[1:])
+	}
+	if more.gb2 = e.Hash == domain.GB2; more.gb2 || len(e.Split) > len(rule{}.arms) {
+		more.split, more.seed = splitOf(e), newFNV.text(e.Salt)
+	}
+	if len(more.holdouts)+len(more.overrides)+len(more.lanes)+len(more.split)+len(e.Prerequisites) == 0 {
 		return nil
 	}
 	return &more
@@ -268,44 +309,46 @@ func (h *holdout) reaches(e *config) bool {
 	return slices.ContainsFunc(e.Tags, func(tag string) bool { return slices.Contains(h.Tags, tag) })
 }
 
-func (c *compiler) require(r *rule, prerequisites []domain.Prerequisite) {
-	for _, p := range prerequisites {
-		required := requirement{experiment: -1}
-		if other, ok := c.snapshot.byKey[p.Experiment]; ok {
-			required.experiment = int32(other.index)
+// require looks up the prerequisites of an experiment; the rules have their
+// places.
+func (c *compiler) require(e *Experiment) {
+	s := c.snapshot
+	for _, p := range e.config.Prerequisites {
+		r := requirement{rule: -1}
+		if other, ok := s.byKey[p.Experiment]; ok {
+			r.rule = c.place[other.index]
 			for _, key := range p.Variations {
 				if v := other.config.variation(key); v >= 0 {
-					required.variations |= 1 << v
+					r.variations |= 1 << v
 				}
 			}
-			if asked := &c.snapshot.rules[other.index]; asked.required < 0 {
-				asked.required = int32(c.snapshot.required)
-				c.snapshot.required++
+			if s.required[r.rule] < 0 {
+				s.required[r.rule] = int32(s.requirable)
+				s.requirable++
 			}
 		}
-		r.more.requires = append(r.more.requires, required)
+		e.rule.more.requires = append(e.rule.more.requires, r)
 	}
 }
 
 // order lists the active experiments of an ordered layer and gives each its
 // place; those that the layer does not list get none that is ever reached.
 func (c *compiler) order(l *layer, at int32) {
-	for i := range c.snapshot.rules {
-		if r := &c.snapshot.rules[i]; r.layer == at {
-			r.place = ^uint32(0)
-		}
-	}
 	if l.Mode != domain.OrderedLayer {
 		return
 	}
+	s := c.snapshot
+	for i := range s.rules {
+		if s.rules[i].layer == at {
+			s.rules[i].lane.from = ^uint32(0)
+		}
+	}
 	for _, key := range l.Order {
-		e, ok := c.snapshot.byKey[key]
-		if !ok {
+		e, ok := s.byKey[key]
+		if !ok || e.rule.layer != at || e.rule.group == stopped {
 			continue
 		}
-		if r := &c.snapshot.rules[e.index]; r.layer == at && !r.inactive {
-			r.place = uint32(len(l.order))
-			l.order = append(l.order, int32(e.index))
-		}
+		e.rule.lane.from = uint32(len(l.order))
+		l.order = append(l.order, c.place[e.index])
 	}
 }

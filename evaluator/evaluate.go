@@ -11,7 +11,7 @@ import (
 func (s *Snapshot) Evaluate(e *Experiment, u *Unit) Result {
 	s = e.snapshot // indexes mean nothing in another one
 	u.belong(s)
-	variation, reason := s.decide(&s.rules[e.index], u)
+	variation, reason := s.decide(e.rule, u)
 	return Result{e, variation, reason}
 }
 
@@ -23,15 +23,34 @@ func (s *Snapshot) EvaluateRaw(key, id string, attributes map[string]any) (resul
 	if !ok {
 		return Result{}, false
 	}
+	if e.rule.group < other {
+		variation, reason := s.decideByID(e.rule, id)
+		return Result{e, variation, reason}, true
+	}
 	u, _ := s.units.Get().(*Unit)
 	if u == nil {
 		u = new(Unit)
 	}
 	s.Prepare(u, id, attributes)
-	variation, reason := s.decide(&s.rules[e.index], u)
-	u.forget()
+	variation, reason := s.decide(e.rule, u)
 	s.units.Put(u)
 	return Result{e, variation, reason}, true
+}
+
+// decideByID decides what needs no more of a unit than its user_id.
+func (s *Snapshot) decideByID(r *rule, id string) (variation int32, reason Reason) {
+	if r.group == stopped {
+		return 0, Inactive
+	}
+	var unit identity
+	unit.set(0, id)
+	if !unit.valid {
+		return 0, NoUnit
+	}
+	if r.group == laned && !r.lane.has(s.layers[r.layer].slot(&unit)) {
+		return 0, Layer
+	}
+	return r.assign(unit.half)
 }
 
 // EvaluateAll answers for every experiment, in the order of Experiments. It
@@ -39,19 +58,50 @@ func (s *Snapshot) EvaluateRaw(key, id string, attributes map[string]any) (resul
 func (s *Snapshot) EvaluateAll(u *Unit, results []Result) []Result {
 	u.belong(s)
 	results = slices.Grow(results[:0], len(s.rules))[:len(s.rules)]
-	for i := range s.rules {
-		variation, reason := s.decide(&s.rules[i], u)
-		results[i] = Result{s.experiments[i], variation, reason}
+	rest := 0
+	if id := &u.ids[0]; id.valid {
+		s.evaluateGroups(u, id.half, results)
+		rest = s.groups[laned]
+	}
+	for i := rest; i < len(s.rules); i++ {
+		r := &s.rules[i]
+		variation, reason := s.decide(r, u)
+		results[r.at] = Result{s.experiments[r.at], variation, reason}
 	}
 	return results
 }
 
+// evaluateGroups answers for the groups before other.
+func (s *Snapshot) evaluateGroups(u *Unit, half unitHalf, results []Result) {
+	i := 0
+	for ; i < s.groups[stopped]; i++ {
+		at := s.rules[i].at
+		results[at] = Result{s.experiments[at], 0, Inactive}
+	}
+	for ; i < s.groups[plain]; i++ {
+		r := &s.rules[i]
+		variation, reason := r.assign(half)
+		results[r.at] = Result{s.experiments[r.at], variation, reason}
+	}
+	for ; i < s.groups[laned]; i++ {
+		r := &s.rules[i]
+		variation, reason := int32(0), Layer
+		if r.lane.has(s.layerSlot(r.layer, u)) {
+			variation, reason = r.assign(half)
+		}
+		results[r.at] = Result{s.experiments[r.at], variation, reason}
+	}
+}
+
 // decide is the algorithm.
 func (s *Snapshot) decide(r *rule, u *Unit) (variation int32, reason Reason) {
-	if r.inactive {
+	if r.group == stopped {
 		return 0, Inactive
 	}
-	id := u.identity(r.unitType)
+	id := &u.ids[r.unitType]
+	if id.generation != u.generation {
+		u.identify(r.unitType)
+	}
 	if !id.valid {
 		return 0, NoUnit
 	}
@@ -72,25 +122,43 @@ func (s *Snapshot) decide(r *rule, u *Unit) (variation int32, reason Reason) {
 	if r.layer >= 0 && !s.layerGives(r, u) {
 		return 0, Layer
 	}
-	return r.assign(id)
+	return r.give(id)
 }
 
-// assign takes the steps that the experiment's own hash decides.
-func (r *rule) assign(id *identity) (variation int32, reason Reason) {
-	if r.gb2 {
-		slot := gb2Slot(r.seed, id.id)
-		p := &r.split[find(r.split, slot)]
-		if slot >= p.until {
-			return 0, Traffic
+// give takes the steps that the experiment's own hash decides.
+func (r *rule) give(id *identity) (variation int32, reason Reason) {
+	if r.more == nil || r.more.split == nil {
+		return r.assign(id.half)
+	}
+	if r.more.gb2 {
+		slot := gb2Slot(r.more.seed, id.id)
+		if p := &r.more.split[find(r.more.split, slot)]; slot < p.until {
+			return int32(p.variation), Split
 		}
-		return int32(p.variation), Split
+		return 0, Traffic
 	}
 	h := id.half.hash(r.salt)
 	if slotOf(uint32(h)) >= r.traffic {
 		return 0, Traffic
 	}
-	return int32(r.split[find(r.split, slotOf(uint32(h>>32)))].variation), Split
+	return int32(r.more.split[find(r.more.split, slotOf(uint32(h>>32)))].variation), Split
 }
+
+// assign gives what an xxh3 hash and a split of up to four pieces give. It has
+// no branches: which way they would go cannot be foretold.
+func (r *rule) assign(half unitHalf) (variation int32, reason Reason) {
+	h := half.hash(r.salt)
+	taken := below(slotOf(uint32(h)), r.traffic)
+	return int32(uint32(r.arm(slotOf(uint32(h>>32)))) & -taken), Traffic + Reason(taken)
+}
+
+// arm is the variation that has a slot of a split of up to four pieces.
+func (r *rule) arm(slot uint32) uint8 {
+	return r.arms[(3-below(slot, r.cuts[0])-below(slot, r.cuts[1])-below(slot, r.cuts[2]))&3]
+}
+
+// below is 1 if a < b, else 0, for numbers of 31 bits.
+func below(a, b uint32) uint32 { return (a - b) >> 31 }
 
 // find returns the index of the first piece that ends above slot.
 func find(pieces []piece, slot uint32) int {
@@ -104,7 +172,7 @@ func find(pieces []piece, slot uint32) int {
 			n = half
 		}
 	}
-	for low < len(pieces) && pieces[low].to <= slot {
+	for pieces[low].to <= slot {
 		low++
 	}
 	return low
@@ -129,7 +197,7 @@ func (s *Snapshot) heldOut(i int32, u *Unit) bool {
 	if found.generation != u.generation {
 		*found = memo{generation: u.generation}
 		h := &s.holdouts[i]
-		if id := u.identity(h.unitType); id.valid && slotOf(uint32(id.half.hash(h.salt)>>32)) < h.share {
+		if id := u.identify(h.unitType); id.valid && slotOf(uint32(id.half.hash(h.salt)>>32)) < h.share {
 			found.value = 1
 		}
 	}
@@ -139,10 +207,10 @@ func (s *Snapshot) heldOut(i int32, u *Unit) bool {
 // unmet returns the index of the first prerequisite that is not met, or -1.
 func (s *Snapshot) unmet(r *rule, u *Unit) int {
 	for i, required := range r.more.requires {
-		if required.experiment < 0 {
+		if required.rule < 0 {
 			return i
 		}
-		given := s.given(required.experiment, u)
+		given := s.given(required.rule, u)
 		if given == 0 || required.variations>>(given-1)&1 == 0 {
 			return i
 		}
@@ -150,30 +218,30 @@ func (s *Snapshot) unmet(r *rule, u *Unit) int {
 	return -1
 }
 
-// given returns the variation that a required experiment gave the unit, counted
-// from 1, or 0.
-func (s *Snapshot) given(experiment int32, u *Unit) uint32 {
-	r := &s.rules[experiment]
-	if found := u.given[r.required]; found.generation == u.generation {
-		return found.value
+// given returns the variation that a required rule gave the unit, counted from
+// 1, or 0.
+func (s *Snapshot) given(i int32, u *Unit) uint32 {
+	found := &u.given[s.required[i]]
+	if found.generation != u.generation {
+		variation, reason := s.decide(&s.rules[i], u)
+		*found = memo{generation: u.generation}
+		if reason.gives() {
+			found.value = uint32(variation) + 1
+		}
 	}
-	variation, reason := s.decide(r, u)
-	found := memo{generation: u.generation}
-	if reason.gives() {
-		found.value = uint32(variation) + 1
-	}
-	u.given[r.required] = found
 	return found.value
 }
 
 // layerGives reports whether the layer leaves the unit to the experiment.
 func (s *Snapshot) layerGives(r *rule, u *Unit) bool {
 	if s.layers[r.layer].Mode == domain.OrderedLayer {
-		return r.place != ^uint32(0) && s.taker(r.layer, u) >= r.place
+		return s.taker(r.layer, u) >= r.lane.from
 	}
 	slot := s.layerSlot(r.layer, u)
-	i := find(r.slots, slot)
-	return i < len(r.slots) && r.slots[i].from <= slot
+	if r.lane.has(slot) {
+		return true
+	}
+	return r.more != nil && slices.ContainsFunc(r.more.lanes, func(l lane) bool { return l.has(slot) })
 }
 
 // layerSlot is the unit's slot of a random layer.
@@ -181,10 +249,12 @@ func (s *Snapshot) layerSlot(i int32, u *Unit) uint32 {
 	found := &u.layers[i]
 	if found.generation != u.generation {
 		l := &s.layers[i]
-		*found = memo{u.generation, slotOf(uint32(u.identity(l.unitType).half.hash(l.salt) >> 32))}
+		*found = memo{u.generation, l.slot(u.identify(l.unitType))}
 	}
 	return found.value
 }
+
+func (l *layer) slot(id *identity) uint32 { return slotOf(uint32(id.half.hash(l.salt) >> 32)) }
 
 // taker is the place of the first experiment of an ordered layer whose audience
 // and traffic take the unit, or one past the last place.
@@ -192,12 +262,12 @@ func (s *Snapshot) taker(i int32, u *Unit) uint32 {
 	found := &u.layers[i]
 	if found.generation != u.generation {
 		l := &s.layers[i]
-		taken := slices.IndexFunc(l.order, func(e int32) bool {
-			r := &s.rules[e]
+		taken := slices.IndexFunc(l.order, func(i int32) bool {
+			r := &s.rules[i]
 			if !s.matches(r, u) {
 				return false
 			}
-			_, reason := r.assign(u.identity(r.unitType))
+			_, reason := r.give(u.identify(r.unitType))
 			return reason == Split
 		})
 		if taken < 0 {
@@ -206,11 +276,4 @@ func (s *Snapshot) taker(i int32, u *Unit) uint32 {
 		*found = memo{u.generation, uint32(taken)}
 	}
 	return found.value
-}
-
-// forget lets go of what the caller owns.
-func (u *Unit) forget() {
-	u.values = nil
-	u.attributes.Reset(u.snapshot.program, nil)
-	u.ids[0].id = ""
 }

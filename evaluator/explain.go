@@ -58,10 +58,10 @@ type Step struct {
 func (s *Snapshot) Explain(e *Experiment, u *Unit) Explanation {
 	s = e.snapshot
 	u.belong(s)
-	x := explainer{snapshot: s, experiment: e, rule: &s.rules[e.index], unit: u}
+	x := explainer{snapshot: s, experiment: e, rule: e.rule, unit: u}
 	result := s.Evaluate(e, u)
-	x.walk(result.Reason)
-	id := u.identity(x.rule.unitType)
+	x.walk(result.Reason, e.variations[result.Variation].Key)
+	id := u.identify(x.rule.unitType)
 	return Explanation{
 		Position: s.position, Experiment: e.entity(), UnitType: e.UnitType(), Unit: strings.ToValidUTF8(strings.Clone(id.id), "\uFFFD"),
 		Variation: e.variations[result.Variation].Key, Value: e.variations[result.Variation].Value,
@@ -86,14 +86,14 @@ type explainer struct {
 }
 
 // walk writes down the steps until the one that decided, which the reason names.
-func (x *explainer) walk(reason Reason) {
+func (x *explainer) walk(reason Reason, variation string) {
 	own := x.experiment.entity()
 	x.add(reason == Inactive, Step{Check: "status", By: own})
 	if reason >= NoUnit {
 		x.add(reason == NoUnit, Step{Check: "unit", By: own})
 	}
 	if reason >= Override && x.rule.more != nil {
-		x.overrides(reason == Override)
+		x.overrides(reason == Override, variation)
 	}
 	if reason >= Holdout && x.rule.more != nil {
 		x.holdouts()
@@ -111,7 +111,7 @@ func (x *explainer) walk(reason Reason) {
 		x.traffic(reason == Traffic)
 	}
 	if reason == Split {
-		x.split()
+		x.split(variation)
 	}
 }
 
@@ -120,14 +120,13 @@ func (x *explainer) add(decided bool, step Step) {
 	x.steps = append(x.steps, step)
 }
 
-func (x *explainer) overrides(decided bool) {
+func (x *explainer) overrides(decided bool, variation string) {
 	if len(x.rule.more.overrides) == 0 {
 		return
 	}
 	step := Step{Check: "override", By: x.experiment.entity()}
 	if decided {
-		v := x.rule.more.overrides[x.unit.identity(x.rule.unitType).id]
-		step.Variation = x.experiment.variations[v].Key
+		step.Variation = variation
 	}
 	x.add(decided, step)
 }
@@ -136,7 +135,7 @@ func (x *explainer) holdouts() {
 	for _, i := range x.rule.more.holdouts {
 		h := &x.snapshot.holdouts[i]
 		step := Step{Check: "holdout", By: entityOf(domain.KindHoldout, h.Header), Below: new(int(h.share))}
-		if id := x.unit.identity(h.unitType); id.valid {
+		if id := x.unit.identify(h.unitType); id.valid {
 			step.Slot = new(int(slotOf(uint32(id.half.hash(h.salt) >> 32))))
 		}
 		held := x.snapshot.heldOut(i, x.unit)
@@ -179,50 +178,45 @@ func (x *explainer) layer(decided bool) {
 	step := Step{Check: "layer", By: entityOf(domain.KindLayer, l.Header)}
 	if l.Mode == domain.RandomLayer {
 		step.Slot = new(int(x.snapshot.layerSlot(x.rule.layer, x.unit)))
-		step.Ranges = rangesOf(x.rule.slots, func(piece) bool { return true })
+		step.Ranges = slices.Clone(x.experiment.config.Layer.Slots)
 	} else if taker := x.snapshot.taker(x.rule.layer, x.unit); decided && int(taker) < len(l.order) {
-		step.By = x.snapshot.experiments[l.order[taker]].entity()
+		step.By = x.snapshot.experiments[x.snapshot.rules[l.order[taker]].at].entity()
 	}
 	x.add(decided, step)
 }
 
 func (x *explainer) traffic(decided bool) {
 	step := Step{Check: "traffic", By: x.experiment.entity()}
-	id := x.unit.identity(x.rule.unitType)
-	if x.rule.gb2 {
-		slot := gb2Slot(x.rule.seed, id.id)
-		step.Slot = new(int(slot))
-		for _, p := range x.rule.split {
-			if p.from < p.until {
-				step.Ranges = append(step.Ranges, domain.Range{From: int(p.from), To: int(p.until)})
+	if x.experiment.Hash() == domain.GB2 {
+		step.Slot = new(x.slot())
+		for i, r := range x.experiment.config.Split {
+			if until := int(x.rule.more.split[i].until); r.From < until {
+				step.Ranges = append(step.Ranges, domain.Range{From: r.From, To: until})
 			}
 		}
 	} else {
-		step.Slot = new(int(slotOf(uint32(id.half.hash(x.rule.salt)))))
+		half := x.unit.identify(x.rule.unitType).half
+		step.Slot = new(int(slotOf(uint32(half.hash(x.rule.salt)))))
 		step.Below = new(int(x.rule.traffic))
 	}
 	x.add(decided, step)
 }
 
-func (x *explainer) split() {
-	id := x.unit.identity(x.rule.unitType)
-	slot := slotOf(uint32(id.half.hash(x.rule.salt) >> 32))
-	if x.rule.gb2 {
-		slot = gb2Slot(x.rule.seed, id.id)
-	}
-	v := x.rule.split[find(x.rule.split, slot)].variation
-	x.add(true, Step{
-		Check: "split", By: x.experiment.entity(), Slot: new(int(slot)), Variation: x.experiment.variations[v].Key,
-		Ranges: rangesOf(x.rule.split, func(p piece) bool { return p.variation == v }),
-	})
-}
-
-func rangesOf(pieces []piece, which func(piece) bool) []domain.Range {
-	var ranges []domain.Range
-	for _, p := range pieces {
-		if which(p) {
-			ranges = append(ranges, domain.Range{From: int(p.from), To: int(p.to)})
+func (x *explainer) split(variation string) {
+	step := Step{Check: "split", By: x.experiment.entity(), Slot: new(x.slot()), Variation: variation}
+	for _, r := range x.experiment.config.Split {
+		if r.Variation == variation {
+			step.Ranges = append(step.Ranges, domain.Range{From: r.From, To: r.To})
 		}
 	}
-	return ranges
+	x.add(true, step)
+}
+
+// slot is the unit's slot of the split.
+func (x *explainer) slot() int {
+	id := x.unit.identify(x.rule.unitType)
+	if x.experiment.Hash() == domain.GB2 {
+		return int(gb2Slot(x.rule.more.seed, id.id))
+	}
+	return int(slotOf(uint32(id.half.hash(x.rule.salt) >> 32)))
 }

@@ -2,6 +2,8 @@ package evaluator
 
 // SplitAt is the variation that a slot of the experiment's split belongs to.
 func SplitAt(e *Experiment, slot int) string {
-	split := e.snapshot.rules[e.index].split
-	return e.variations[split[find(split, uint32(slot))].variation].Key
+	if more := e.rule.more; more != nil && more.split != nil {
+		return e.variations[more.split[find(more.split, uint32(slot))].variation].Key
+	}
+	return e.variations[e.rule.arm(uint32(slot))].Key
 }

@@ -24,57 +24,80 @@ type Snapshot struct {
 
 	experiments []*Experiment // by key
 	byKey       map[string]*Experiment
-	rules       []rule // of experiments, at the same index
+	rules       []rule     // by group
+	groups      [other]int // where in rules the first groups end
+	required    []int32    // by rule: its number among those that others require, or -1
 	program     *targeting.Program
 	unitTypes   []string // 0 is userID
 	layers      []layer
 	holdouts    []holdout
-	required    int // experiments that others require
+	requirable  int // experiments that others require
 	segments    map[string]Entity
 
 	units sync.Pool // of *Unit, for EvaluateRaw
 }
 
-// rule is what evaluation reads of an experiment.
+// rule is what evaluation reads of an experiment: one line of a cache. A split
+// of more than four pieces, and what few experiments have, is in more.
 type rule struct {
 	salt     saltHalf
-	seed     fnv // of a gb2 hash
+	more     *exceptions
+	cuts     [3]uint32 // where the second and later pieces of the split begin
+	arms     [4]uint8  // whose the pieces are
 	traffic  uint32
 	audience int32 // in the program; -1 is everyone
 	layer    int32 // -1 is none
-	place    uint32
-	required int32 // among the experiments that others require, or -1
+	// lane is the experiment's first range of a random layer. That of an ordered
+	// layer begins at the experiment's place.
+	lane     lane
+	at       int32 // in experiments
 	unitType uint16
-	inactive bool
-	gb2      bool
-	more     *exceptions // nil for most
-	slots    []piece     // of a random layer
-	split    []piece
+	group    group
 }
+
+// group tells what a rule needs, so that evaluating all goes through like rules
+// together.
+type group uint8
+
+const (
+	stopped group = iota // inactive
+	plain                // of user_id, with nothing but traffic and a split
+	laned                // plain, and in one range of a random layer
+	other
+)
+
+// lane is a range of slots.
+type lane struct{ from, to uint32 }
+
+func (l lane) has(slot uint32) bool { return slot-l.from < l.to-l.from }
 
 // exceptions are what few experiments have.
 type exceptions struct {
 	overrides map[string]int32
 	holdouts  []int32
 	requires  []requirement
+	lanes     []lane  // the second and later ranges of a random layer
+	split     []piece // where rule has no room for it
+	gb2       bool
+	seed      fnv // of a gb2 hash
 }
 
-// requirement is one prerequisite: the experiment (-1 where there is none) and
-// a bit for each variation that meets it.
+// requirement is one prerequisite: the rule (-1 where there is none) and a bit
+// for each variation that meets it.
 type requirement struct {
-	experiment int32
+	rule       int32
 	variations uint64
 }
 
-// piece is a range of slots. Of a split, it belongs to a variation, and a gb2
-// hash admits what lies below until.
-type piece struct{ from, to, until, variation uint32 }
+// piece is the slots of a split that end before to. A gb2 hash admits those
+// below until.
+type piece struct{ to, until, variation uint32 }
 
 type layer struct {
 	domain.Layer
 	salt     saltHalf
 	unitType uint16
-	order    []int32 // active experiments of an ordered layer
+	order    []int32 // rules of an ordered layer's active experiments
 }
 
 type holdout struct {
@@ -112,6 +135,7 @@ type Variation struct {
 // Experiment is an experiment of one snapshot. It is immutable.
 type Experiment struct {
 	snapshot   *Snapshot
+	rule       *rule
 	index      int
 	config     config
 	variations []Variation

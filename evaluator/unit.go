@@ -23,7 +23,7 @@ type Unit struct {
 	ids        []identity // by unit type
 	layers     []memo     // the unit's slot, or which place of an ordered layer took it
 	holdouts   []memo     // 1: held out
-	given      []memo     // by experiment that others require: variation + 1, or 0
+	given      []memo     // by required experiment: variation + 1, or 0
 }
 
 // memo is what was found once for a unit.
@@ -62,7 +62,7 @@ func (u *Unit) bind(s *Snapshot) {
 	u.ids = cleared(u.ids, len(s.unitTypes))
 	u.layers = cleared(u.layers, len(s.layers))
 	u.holdouts = cleared(u.holdouts, len(s.holdouts))
-	u.given = cleared(u.given, s.required)
+	u.given = cleared(u.given, s.requirable)
 }
 
 // belong prepares u anew where it was prepared for another snapshot.
@@ -95,8 +95,8 @@ func (i *identity) set(generation uint32, id string) {
 	}
 }
 
-// identity returns the unit's id of a type.
-func (u *Unit) identity(unitType uint16) *identity {
+// identify returns the unit's id of a type.
+func (u *Unit) identify(unitType uint16) *identity {
 	i := &u.ids[unitType]
 	if i.generation != u.generation {
 		i.set(u.generation, i.textOf(u.values[u.snapshot.unitTypes[unitType]]))
