@@ -21,6 +21,7 @@ import (
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/pgtest"
 	"github.com/assaylabs/assay/internal/redistest"
+	"github.com/assaylabs/assay/internal/serving"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
 )
@@ -71,7 +72,7 @@ func serve(b *testing.B, l ledgertest.Ledger, redisURL string) *plane {
 		b.Fatal(err)
 	}
 	p.addr = listener.Addr().String()
-	ledgertest.Run(b, func(ctx context.Context) error { return httpapi.Serve(ctx, listener, handler, 0) })
+	ledgertest.Run(b, func(ctx context.Context) error { return serving.Serve(ctx, listener, handler, 0) })
 	return p
 }
 

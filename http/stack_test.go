@@ -20,6 +20,7 @@ import (
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/pgtest"
+	"github.com/assaylabs/assay/internal/serving"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
 )
@@ -68,7 +69,7 @@ func newStack(t testing.TB, limit RateLimit) *stack {
 		t.Fatal(err)
 	}
 	s.url = "http://" + listener.Addr().String()
-	ledgertest.Run(t, func(ctx context.Context) error { return Serve(ctx, listener, s.api, 0) })
+	ledgertest.Run(t, func(ctx context.Context) error { return serving.Serve(ctx, listener, s.api, 0) })
 	t.Cleanup(s.client.CloseIdleConnections)
 	return s
 }

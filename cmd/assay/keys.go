@@ -14,6 +14,7 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/control"
+	"github.com/assaylabs/assay/internal/setup"
 )
 
 // actor is who acts when a command of this program changes the ledger.
@@ -34,7 +35,7 @@ func (p *program) usePlane(ctx context.Context, f func(context.Context, *control
 	if err != nil {
 		return err
 	}
-	return control.Use(ctx, cfg, control.NewLogger(cfg.LogFormat, p.stderr), f)
+	return control.Use(ctx, cfg, setup.NewLogger(cfg.LogFormat, p.stderr), f)
 }
 
 func call(reason string) commands.Call {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assaylabs/assay/internal/control"
+	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections"
 )
 
@@ -66,7 +67,7 @@ func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, asJSON b
 		return err
 	}
 	defer pool.Close()
-	client, err := control.OpenRedis(cfg, control.NewLogger(cfg.LogFormat, p.stderr))
+	client, err := control.OpenRedis(cfg, setup.NewLogger(cfg.LogFormat, p.stderr))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/internal/control"
+	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/queries"
 )
 
@@ -79,7 +80,7 @@ func reportDays(args []string, from, to string) (first, last domain.Date, err er
 }
 
 func readReports(ctx context.Context, cfg control.Config, first, last domain.Date) ([]domain.DailyReport, error) {
-	p, err := control.Open(ctx, cfg, control.NewLogger(cfg.LogFormat, io.Discard))
+	p, err := control.Open(ctx, cfg, setup.NewLogger(cfg.LogFormat, io.Discard))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 
 	httpapi "github.com/assaylabs/assay/http"
 	"github.com/assaylabs/assay/internal/control"
+	"github.com/assaylabs/assay/internal/serving"
+	"github.com/assaylabs/assay/internal/setup"
 )
 
 func (p *program) serve() *cobra.Command {
@@ -36,7 +38,7 @@ by side. SIGTERM or Ctrl-C stops it gracefully.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, listener, control.NewLogger(cfg.LogFormat, p.stderr), nil)
+			return serve(cmd.Context(), cfg, listener, setup.NewLogger(cfg.LogFormat, p.stderr), nil)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "listen", "", "host:port to listen on (default $LISTEN_ADDR, else "+control.DefaultListenAddr+")")
@@ -87,7 +89,7 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 		return err
 	}
 	return plane.Run(ctx, func(ctx context.Context) error {
-		serving, stop := context.WithCancel(ctx)
+		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		along := make(chan error, 1)
 		go func() {
@@ -95,12 +97,12 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 			if beside == nil {
 				return
 			}
-			if err := beside(serving, plane); err != nil && serving.Err() == nil {
+			if err := beside(ctx, plane); err != nil && ctx.Err() == nil {
 				along <- err
 				stop()
 			}
 		}()
-		err := httpapi.Serve(serving, listener, handler, httpapi.DefaultDrain)
+		err := serving.Serve(ctx, listener, handler, serving.DefaultDrain)
 		stop()
 		return errors.Join(err, <-along)
 	})

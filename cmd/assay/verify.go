@@ -7,6 +7,7 @@ import (
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/internal/control"
+	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections"
 )
 
@@ -38,7 +39,7 @@ report carries it, to prove that nothing up to there is missing.`,
 			}
 			defer pool.Close()
 			if cfg.RedisURL != "" {
-				client, err := control.OpenRedis(cfg, control.NewLogger(cfg.LogFormat, p.stderr))
+				client, err := control.OpenRedis(cfg, setup.NewLogger(cfg.LogFormat, p.stderr))
 				if err != nil {
 					return err
 				}

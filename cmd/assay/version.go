@@ -3,33 +3,17 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/assaylabs/assay/internal/setup"
 )
 
 // release is set by the linker for a release: -ldflags "-X main.release=v1.2.3".
 var release string
 
 // version is the release's, else the module's or the commit's.
-func version() string {
-	if release != "" {
-		return release
-	}
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if build.Main.Version != "" && build.Main.Version != "(devel)" {
-		return build.Main.Version
-	}
-	for _, s := range build.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return "devel-" + s.Value[:12]
-		}
-	}
-	return "devel"
-}
+func version() string { return setup.Version(release) }
 
 func (p *program) version() *cobra.Command {
 	var asJSON bool

@@ -5,12 +5,10 @@ package control
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections"
 )
 
@@ -34,20 +32,15 @@ type Config struct {
 	// Tracing says that spans are exported; the exporter reads the rest of
 	// OpenTelemetry's variables itself.
 	Tracing bool
-	// Version of the program.
+	// Version of the setup.
 	Version string
 }
 
-// DefaultListenAddr is loopback: who wants more says so.
-const DefaultListenAddr = "127.0.0.1:8080"
+// DefaultListenAddr is every program's.
+const DefaultListenAddr = setup.DefaultListenAddr
 
-// A ConfigError is a setting that cannot be. It never holds the value, which may
-// be a secret.
-type ConfigError struct{ Variable, Problem string }
-
-func (e *ConfigError) Error() string { return e.Variable + ": " + e.Problem }
-
-var namespacePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+// ConfigError is every program's.
+type ConfigError = setup.ConfigError
 
 // ReadConfig reads and checks the environment. Every fault is a *ConfigError.
 func ReadConfig(getenv func(string) string) (Config, error) {
@@ -77,39 +70,26 @@ func ReadConfig(getenv func(string) string) (Config, error) {
 // Check refuses what cannot be.
 func (c Config) Check() error {
 	if c.DatabaseURL == "" {
-		return &ConfigError{"DATABASE_URL", "must be set, such as postgres://assay_app@db.internal/assay"}
+		return &ConfigError{Variable: "DATABASE_URL", Problem: "must be set, such as postgres://assay_app@db.internal/assay"}
 	}
 	for variable, url := range map[string]string{"DATABASE_URL": c.DatabaseURL, "MIGRATE_DATABASE_URL": c.OwnerURL} {
 		if _, err := pgx.ParseConfig(url); err != nil {
-			return &ConfigError{variable, "must be a PostgreSQL URL, such as postgres://user:password@host:5432/database"}
+			return &ConfigError{Variable: variable, Problem: "must be a PostgreSQL URL, such as postgres://user:password@host:5432/database"}
 		}
 	}
 	if c.RedisURL != "" {
 		client, err := projections.OpenRedis(c.RedisURL)
 		if err != nil {
-			return &ConfigError{"REDIS_URL", cause(err).Error()}
+			return &ConfigError{Variable: "REDIS_URL", Problem: cause(err).Error()}
 		}
 		_ = client.Close() // it has not connected
 	}
-	if _, _, err := net.SplitHostPort(c.ListenAddr); err != nil {
-		return &ConfigError{"LISTEN_ADDR", "must be host:port, such as " + DefaultListenAddr}
+	for _, err := range []error{setup.CheckListenAddr(c.ListenAddr), setup.CheckLogFormat(c.LogFormat)} {
+		if err != nil {
+			return err
+		}
 	}
-	if c.LogFormat != "text" && c.LogFormat != "json" {
-		return &ConfigError{"ASSAY_LOG", "must be text or json"}
-	}
-	return checkNamespace(c.Namespace)
-}
-
-func checkNamespace(name string) error {
-	switch {
-	case name == "":
-		return nil
-	case !namespacePattern.MatchString(name):
-		return &ConfigError{"ASSAY_NAMESPACE", "must be up to 40 of a-z, 0-9 and '_', starting with a letter"}
-	case name == "public" || name == "information_schema" || len(name) > 3 && name[:3] == "pg_":
-		return &ConfigError{"ASSAY_NAMESPACE", fmt.Sprintf("must not be %s, which is PostgreSQL's own", name)}
-	}
-	return nil
+	return setup.CheckNamespace(c.Namespace)
 }
 
 // cause is what OpenRedis says below the variable's name.

@@ -31,11 +31,11 @@ func Migrate(ctx context.Context, cfg Config) error {
 func servingRole(cfg Config) (string, error) {
 	serving, err := pgx.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
-		return "", &ConfigError{"DATABASE_URL", "must be a PostgreSQL URL"}
+		return "", &ConfigError{Variable: "DATABASE_URL", Problem: "must be a PostgreSQL URL"}
 	}
 	owner, err := pgx.ParseConfig(cfg.OwnerURL)
 	if err != nil {
-		return "", &ConfigError{"MIGRATE_DATABASE_URL", "must be a PostgreSQL URL"}
+		return "", &ConfigError{Variable: "MIGRATE_DATABASE_URL", Problem: "must be a PostgreSQL URL"}
 	}
 	if serving.User == owner.User {
 		return "", nil

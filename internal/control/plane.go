@@ -17,6 +17,7 @@ import (
 	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
+	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
 )
@@ -70,7 +71,7 @@ func (p *Plane) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Registry = newRegistry(p.cfg.Version)
+	p.Registry = setup.NewRegistry(p.cfg.Version)
 	p.Store = eventstore.New(writing, eventstore.Config{
 		Inline: projections.Inline{}, Schema: p.cfg.Namespace, Log: p.log, Registry: p.Registry, Timeout: p.patience,
 		OnCommit: func(records []eventstore.Record) { p.Follower.Offer(records) },
@@ -172,7 +173,7 @@ func (p *Plane) checkAdmin() error {
 		}
 	})
 	if admins == 0 {
-		return &ConfigError{"ASSAY_ROOT_TOKEN", "must be set while there is no admin key: set it, or make one with assay keys create --role admin"}
+		return &ConfigError{Variable: "ASSAY_ROOT_TOKEN", Problem: "must be set while there is no admin key: set it, or make one with assay keys create --role admin"}
 	}
 	return nil
 }

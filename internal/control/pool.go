@@ -22,7 +22,7 @@ func OwnerPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 func openPool(ctx context.Context, variable, url string, cfg eventstore.PoolConfig) (*pgxpool.Pool, error) {
 	pool, err := eventstore.Open(ctx, url, cfg)
 	if err != nil {
-		return nil, &ConfigError{variable, err.Error()}
+		return nil, &ConfigError{Variable: variable, Problem: err.Error()}
 	}
 	return pool, nil
 }

@@ -16,7 +16,7 @@ func OpenRedis(cfg Config, log *slog.Logger) (redis.UniversalClient, error) {
 	redis.SetLogger(redisLog{log})
 	client, err := projections.OpenRedis(cfg.RedisURL)
 	if err != nil {
-		return nil, &ConfigError{"REDIS_URL", cause(err).Error()}
+		return nil, &ConfigError{Variable: "REDIS_URL", Problem: cause(err).Error()}
 	}
 	return client, nil
 }

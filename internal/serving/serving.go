@@ -1,8 +1,11 @@
-package httpapi
+// Package serving runs an HTTP server with every limit set and stops it without
+// cutting anybody off. It links nothing else of Assay. Begin with Serve.
+package serving
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -21,10 +24,10 @@ const (
 	stopWithin = 7 * time.Second
 )
 
-// NewServer returns a server with every limit set. A handler whose answer takes
+// New returns a server with every limit set. A handler whose answer takes
 // longer than WriteTimeout sets a deadline of its own with
 // http.ResponseController.
-func NewServer(handler http.Handler) *http.Server {
+func New(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 3 * time.Second,
@@ -42,7 +45,7 @@ func NewServer(handler http.Handler) *http.Server {
 // after a graceful stop.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, drain time.Duration) error {
 	d := &drainer{next: handler}
-	server := NewServer(d)
+	server := New(d)
 	unheard := newUnheard()
 	server.ConnState = unheard.note
 	failed := make(chan error, 1)
@@ -124,7 +127,10 @@ func (d *drainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.next.ServeHTTP(w, r)
 		return
 	}
-	p := explain(&fault{status: http.StatusServiceUnavailable, detail: "stopping"})
-	w.Header().Set("Retry-After", "1")
-	writeProblem(w, p)
+	h := w.Header()
+	h.Set("Retry-After", "1")
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(w, `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"stopping"}`+"\n")
 }

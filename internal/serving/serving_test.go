@@ -1,4 +1,4 @@
-package httpapi
+package serving
 
 import (
 	"context"
@@ -51,9 +51,14 @@ func TestServeDrainsBeforeItStops(t *testing.T) {
 	if got := fetch(client, url+"/other"); got != "200 true done" {
 		t.Errorf("another request while draining: %s", got)
 	}
-	time.Sleep(400 * time.Millisecond)
-	if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
-		conn.Close()
+	open := true
+	for until := time.Now().Add(10 * time.Second); open && time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if open = err == nil; open {
+			conn.Close()
+		}
+	}
+	if open {
 		t.Error("the port is still open after the drain")
 	}
 	select {
@@ -131,7 +136,7 @@ func fetch(client *http.Client, url string) string {
 }
 
 func TestServerHasEveryLimit(t *testing.T) {
-	s := NewServer(http.NotFoundHandler())
+	s := New(http.NotFoundHandler())
 	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
 		t.Errorf("%+v", s)
 	}
