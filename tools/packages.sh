@@ -2,7 +2,8 @@
 # Installs what is missing of the system packages that tests use, where that
 # takes no password: packages.sh tests, or packages.sh checks for the race
 # detector's C compiler too. Starts no system service. Where it cannot install,
-# it says so and succeeds: tests then bring their own PostgreSQL and Redis.
+# it says so and succeeds: tests then bring their own PostgreSQL and Redis. Only
+# the one with the OFREP provider for browsers cannot do without Node and npm.
 set -euo pipefail
 
 missing=()
@@ -18,6 +19,8 @@ want() { # want PACKAGE COMMAND...: any of the commands will do
 
 want postgresql initdb
 want redis-server redis-server
+want nodejs node
+want npm npm
 if [[ ${1:-tests} == checks ]]; then
   want gcc gcc
   [[ -e /usr/include/stdlib.h ]] || missing+=(libc6-dev)
