@@ -133,7 +133,7 @@ func median(all []float64) float64 {
 func (w *workload) floorOfOne() func(i int) {
 	salts := make(map[string]uint64, len(w.keys))
 	for _, key := range w.keys {
-		salts[key] = xxh3.HashString(key)
+		salts[strings.Clone(key)] = xxh3.HashString(key) // who asks has another copy
 	}
 	taken := 0
 	return func(i int) {

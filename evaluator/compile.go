@@ -188,8 +188,10 @@ func (c *compiler) addExperiments(configs []*config) {
 	s.byKey = make(map[string]*Experiment, len(configs))
 	s.rules = make([]rule, len(configs))
 	s.required, c.place = make([]int32, len(configs)), make([]int32, len(configs))
+	together := make([]Experiment, len(configs)) // in memory, for the sake of caches
 	for i, e := range configs {
-		s.experiments[i] = &Experiment{snapshot: s, index: i, config: *e, variations: compact(e.Variations)}
+		together[i] = Experiment{snapshot: s, index: i, config: e, variations: compact(e.Variations)}
+		s.experiments[i] = &together[i]
 		s.byKey[e.Key] = s.experiments[i]
 		s.rules[i] = c.rule(e)
 		s.rules[i].at = int32(i)
@@ -197,9 +199,8 @@ func (c *compiler) addExperiments(configs []*config) {
 	}
 	slices.SortStableFunc(s.rules, func(a, b rule) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.layer, b.layer)) })
 	for i := range s.rules {
-		r := &s.rules[i]
-		s.experiments[r.at].rule, c.place[r.at] = r, int32(i)
-		for g := r.group; g < other; g++ {
+		c.place[s.rules[i].at] = int32(i)
+		for g := s.rules[i].group; g < other; g++ {
 			s.groups[g]++
 		}
 	}
@@ -208,6 +209,9 @@ func (c *compiler) addExperiments(configs []*config) {
 	}
 	for i := range s.layers {
 		c.order(&s.layers[i], int32(i))
+	}
+	for i, e := range s.experiments {
+		e.rule = s.rules[c.place[i]]
 	}
 }
 
@@ -244,14 +248,16 @@ func (c *compiler) rule(e *config) rule {
 			r.cuts[i] = uint32(e.Split[i+1].From)
 		}
 	}
-	simple := r.more == nil && r.audience < 0 && r.unitType == 0
+	simple := r.more == nil && r.unitType == 0
 	switch {
 	case e.Status != domain.Active:
 		r.group = stopped
-	case simple && r.layer < 0:
+	case simple && r.audience < 0 && r.layer < 0:
 		r.group = plain
-	case simple && c.layers[e.Layer.Key].Mode == domain.RandomLayer:
+	case simple && r.audience < 0 && c.layers[e.Layer.Key].Mode == domain.RandomLayer:
 		r.group = laned
+	case simple && r.layer < 0:
+		r.group = aimed
 	}
 	return r
 }
@@ -327,7 +333,8 @@ func (c *compiler) require(e *Experiment) {
 				s.requirable++
 			}
 		}
-		e.rule.more.requires = append(e.rule.more.requires, r)
+		more := s.rules[c.place[e.index]].more
+		more.requires = append(more.requires, r)
 	}
 }
 
@@ -345,10 +352,13 @@ func (c *compiler) order(l *layer, at int32) {
 	}
 	for _, key := range l.Order {
 		e, ok := s.byKey[key]
-		if !ok || e.rule.layer != at || e.rule.group == stopped {
+		if !ok {
 			continue
 		}
-		e.rule.lane.from = uint32(len(l.order))
-		l.order = append(l.order, c.place[e.index])
+		place := c.place[e.index]
+		if r := &s.rules[place]; r.layer == at && r.group != stopped {
+			r.lane.from = uint32(len(l.order))
+			l.order = append(l.order, place)
+		}
 	}
 }

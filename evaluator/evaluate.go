@@ -11,7 +11,7 @@ import (
 func (s *Snapshot) Evaluate(e *Experiment, u *Unit) Result {
 	s = e.snapshot // indexes mean nothing in another one
 	u.belong(s)
-	variation, reason := s.decide(e.rule, u)
+	variation, reason := s.decide(&e.rule, u)
 	return Result{e, variation, reason}
 }
 
@@ -23,8 +23,8 @@ func (s *Snapshot) EvaluateRaw(key, id string, attributes map[string]any) (resul
 	if !ok {
 		return Result{}, false
 	}
-	if e.rule.group < other {
-		variation, reason := s.decideByID(e.rule, id)
+	if e.rule.group < aimed {
+		variation, reason := s.decideByID(&e.rule, id)
 		return Result{e, variation, reason}, true
 	}
 	u, _ := s.units.Get().(*Unit)
@@ -32,7 +32,7 @@ func (s *Snapshot) EvaluateRaw(key, id string, attributes map[string]any) (resul
 		u = new(Unit)
 	}
 	s.Prepare(u, id, attributes)
-	variation, reason := s.decide(e.rule, u)
+	variation, reason := s.decide(&e.rule, u)
 	s.units.Put(u)
 	return Result{e, variation, reason}, true
 }
@@ -61,7 +61,7 @@ func (s *Snapshot) EvaluateAll(u *Unit, results []Result) []Result {
 	rest := 0
 	if id := &u.ids[0]; id.valid {
 		s.evaluateGroups(u, id.half, results)
-		rest = s.groups[laned]
+		rest = s.groups[aimed]
 	}
 	for i := rest; i < len(s.rules); i++ {
 		r := &s.rules[i]
@@ -88,6 +88,14 @@ func (s *Snapshot) evaluateGroups(u *Unit, half unitHalf, results []Result) {
 		variation, reason := int32(0), Layer
 		if r.lane.has(s.layerSlot(r.layer, u)) {
 			variation, reason = r.assign(half)
+		}
+		results[r.at] = Result{s.experiments[r.at], variation, reason}
+	}
+	for ; i < s.groups[aimed]; i++ {
+		r := &s.rules[i]
+		variation, reason := r.assign(half)
+		if !s.program.Match(int(r.audience), &u.attributes) {
+			variation, reason = 0, Audience
 		}
 		results[r.at] = Result{s.experiments[r.at], variation, reason}
 	}

@@ -58,7 +58,7 @@ type Step struct {
 func (s *Snapshot) Explain(e *Experiment, u *Unit) Explanation {
 	s = e.snapshot
 	u.belong(s)
-	x := explainer{snapshot: s, experiment: e, rule: e.rule, unit: u}
+	x := explainer{snapshot: s, experiment: e, rule: &e.rule, unit: u}
 	result := s.Evaluate(e, u)
 	x.walk(result.Reason, e.variations[result.Variation].Key)
 	id := u.identify(x.rule.unitType)

@@ -63,6 +63,7 @@ const (
 	stopped group = iota // inactive
 	plain                // of user_id, with nothing but traffic and a split
 	laned                // plain, and in one range of a random layer
+	aimed                // plain, and with an audience
 	other
 )
 
@@ -134,10 +135,10 @@ type Variation struct {
 
 // Experiment is an experiment of one snapshot. It is immutable.
 type Experiment struct {
+	rule       rule // a copy, so that evaluating one looks no further
 	snapshot   *Snapshot
-	rule       *rule
 	index      int
-	config     config
+	config     *config
 	variations []Variation
 }
 
