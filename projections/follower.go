@@ -165,6 +165,13 @@ func (f *Follower) Stopped() error {
 	return f.stopped
 }
 
+// ReadAt is when the ledger was last read to its end, by this process's clock.
+func (f *Follower) ReadAt() time.Time {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.current
+}
+
 // Changed returns a channel that is closed at the next change.
 func (f *Follower) Changed() <-chan struct{} {
 	f.mu.RLock()
