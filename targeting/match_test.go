@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ import (
 func TestMatchAgreesWithTheTree(t *testing.T) {
 	var a Attributes
 	answers := make(map[bool]int)
-	rapid.Check(t, func(t *rapid.T) {
+	check := func(t *rapid.T) {
 		c, conditions := drawProgram(t)
 		p := c.Compile()
 		for range rapid.IntRange(1, 4).Draw(t, "units") {
@@ -33,7 +34,10 @@ func TestMatchAgreesWithTheTree(t *testing.T) {
 				answers[want]++
 			}
 		}
-	})
+	}
+	for range 4 {
+		rapid.Check(t, check)
+	}
 	if answers[true]*10 < answers[false] || answers[false]*10 < answers[true] {
 		t.Errorf("%d units met a condition and %d did not: one of them is hardly tried", answers[true], answers[false])
 	}
@@ -281,6 +285,80 @@ func match(t testing.TB, condition string, unit map[string]any) bool {
 	return p.Match(i, &a)
 }
 
+// TestMatch is of what the specification's vectors leave out.
+func TestMatch(t *testing.T) {
+	many := make([]any, 30)
+	for i := range many {
+		many[i] = strconv.Itoa(i)
+	}
+	tests := []struct {
+		condition string
+		x         any
+		want      bool
+	}{
+		{`{"x":{"$lt":1}}`, math.NaN(), false},
+		{`{"x":{"$gte":1}}`, math.NaN(), false},
+		{`{"x":{"$ne":1}}`, math.NaN(), true},
+		{`{"x":{"$type":"number","$nin":[1,2,3,4,5,6,7,8,9,10,11,12,13]}}`, math.NaN(), true},
+		{`{"x":0}`, math.Copysign(0, -1), true},
+		{`{"x":{"$gt":9007199254740991}}`, uint64(math.MaxUint64), true},
+		{`{"x":{"$gt":9007199254740991}}`, json.Number("1e400"), true},
+		{`{"x":null}`, json.Number("one"), true},
+		{`{"x":null}`, struct{}{}, true},
+		{`{"x":{"$in":[true,false]}}`, true, true},
+		{`{"x":{"$in":[false,true]}}`, false, true},
+		{`{"x":{"$in":[false]}}`, true, false},
+		{`{"x":{"$in":[13,12,11,10,9,8,7,6,5,4,3,2,1]}}`, 13, true},
+		{`{"x":{"$in":[13,12,11,10,9,8,7,6,5,4,3,2,1]}}`, 1, true},
+		{`{"x":{"$in":[[1],{"a":1}]}}`, []any{[]any{1}, map[string]any{"a": 1}}, false},
+		{`{"x":{"$all":[]}}`, []any{}, true},
+		{`{"x":{"$all":[]}}`, "a", false},
+		{`{"x":{"$all":[null]}}`, []any{nil}, true},
+		{`{"x":{"$elemMatch":{"$eq":null}}}`, []any{nil}, false},
+		{`{"x":{"$elemMatch":{}}}`, []string{""}, true},
+		{`{"x.0":1,"x.length":1}`, []any{1}, true},
+		{`{"x.00":null,"x.-0":null,"x.+0":null,"x.1":null,"x.0.0":null}`, []any{1}, true},
+		{`{"x.0":"a"}`, []string{"a"}, true},
+		{`{"x.length":null}`, map[string]any{}, true},
+		{`{"x.length":null}`, "text", true},
+		{`{"x":{"a":null}}`, map[string]any{"b": nil}, false},
+		{`{"x":{"$ini":["\u212a"]},"$nor":[{"x":{"$nini":["K"]}},{"x":"k"}]}`, "K", true},
+		{`{"x":{"$ini":["k"]}}`, "\u212a", true},
+		{`{"x":{"$ini":["us"]},"$or":[{"x":{"$ini":["US"]}}]}`, "Us", true},
+		{`{"x":{"$alli":["S","é"]}}`, []string{"É", "ſ"}, true},
+		{`{"x":{"$lt":"\uffff"}}`, "\U0001f600", true},
+		{`{"x":{"$gt":"\ud83d\ude00"}}`, "\ue000", true},
+		{`{"x":{"$lt":"\ud83d\ude00"}}`, "\ud7ff", true},
+		{`{"x":{"$vlt":"1.0.0-\uffff"}}`, "1.0.0-\U0001f600", true},
+		{`{"x":{"$veq":"1.2.3"}}`, "1.02.3", false},
+		{`{"x":{"$vgt":"1.02.3"}}`, "1.2.3", false},
+		{`{"x":{"$vgt":"1.2.99999"}}`, "1.2.100000", false}, // six digits are compared as text
+		{`{"x":{"$vgt":"2.0.0"}}`, "100000.0.0", true},
+		{`{"x":{"$veq":"1.2"}}`, "1.2+a\u2028+b", false},
+		{`{"x":{"$veq":"1.2+a\u2028"}}`, "1.2+a\u2028+b", true},
+		{`{"x":{"$vlt":"2"}}`, 1, false},
+	}
+	for _, tt := range tests {
+		if got := match(t, tt.condition, map[string]any{"x": tt.x}); got != tt.want {
+			t.Errorf("%s on %#v is %t", tt.condition, tt.x, got)
+		}
+	}
+	list, err := json.Marshal(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(many)
+	reversed, err := json.Marshal(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range many {
+		if !match(t, fmt.Sprintf(`{"x":{"$in":%s},"$or":[{"x":{"$in":%s}}]}`, list, reversed), map[string]any{"x": x}) {
+			t.Errorf("%v is not in both lists", x)
+		}
+	}
+}
+
 func TestMatchAddresses(t *testing.T) {
 	const office = `{"ip":{"$cidr":["10.0.0.0/8","10.1.0.0/16","192.168.1.7","2001:db8::/32","::ffff:172.16.0.0/108"]}}`
 	for ip, want := range map[any]bool{
@@ -338,14 +416,14 @@ func TestAttributesOutliveGenerationsAndPrograms(t *testing.T) {
 	a.Reset(p, met)
 	check(p, true)
 	check(q, true) // another program sees the same unit
-	a.generation = 1<<31 - 2
-	for range 4 {
-		a.Reset(q, met)
-		check(q, true)
-		a.Reset(q, nil)
-		check(q, false)
-		a.Reset(p, met)
-		check(p, true)
+	a.generation = 0
+	a.Reset(p, met)
+	check(p, true) // stays as found and answered in generation 1
+	a.generation = 1<<31 - 1
+	a.Reset(p, nil)
+	check(p, false)
+	if a.generation != 1 {
+		t.Errorf("generation %d has no room beside the answer", a.generation)
 	}
 }
 

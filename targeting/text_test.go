@@ -1,6 +1,7 @@
 package targeting
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -47,6 +48,20 @@ func TestComparePaddedAgreesWithTheText(t *testing.T) {
 			t.Fatalf("%d, want %d", got, want)
 		}
 	})
+}
+
+func TestNumbersAreWrittenAsInJavaScript(t *testing.T) {
+	for f, want := range map[float64]string{
+		0: "0", math.Copysign(0, -1): "0", 1: "1", -1.5: "-1.5", 1e20: "100000000000000000000", 1e21: "1e+21", 1e-6: "0.000001", 1e-7: "1e-7",
+		5e-324: "5e-324", -1.25e-100: "-1.25e-100", 1.7e308: "1.7e+308", math.Inf(1): "Infinity", math.Inf(-1): "-Infinity",
+	} {
+		if got := string(appendNumber(nil, f)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if got := string(appendNumber(nil, math.NaN())); got != "NaN" {
+		t.Errorf("%s, want NaN", got)
+	}
 }
 
 func TestMembers(t *testing.T) {
