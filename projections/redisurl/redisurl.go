@@ -3,9 +3,11 @@
 package redisurl
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
@@ -135,4 +137,15 @@ func readPath(o *redis.UniversalOptions, kind, path string) error {
 	}
 	o.DB = db
 	return nil
+}
+
+// LogTo sends what the client library has to say of its connections, for this
+// whole process, to where nobody sees it unless they look for it: what matters of
+// it, its users say themselves.
+func LogTo(log *slog.Logger) { redis.SetLogger(libraryLog{log}) }
+
+type libraryLog struct{ log *slog.Logger }
+
+func (l libraryLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, fmt.Sprintf(format, v...), "library", "go-redis")
 }
