@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -242,26 +243,40 @@ func BenchmarkEvaluateAllOnTwoCores(b *testing.B) {
 	b.ReportMetric(median(ratios), "x_one_core")
 }
 
-// BenchmarkCompile reports the milliseconds of a compilation and the bytes of
-// the heap that an experiment keeps.
+// BenchmarkCompile reports the milliseconds of a compilation, on the clock and of
+// processors, and the bytes of the heap that an experiment keeps.
 func BenchmarkCompile(b *testing.B) {
 	w := ordinary(b)
 	size := 0
 	for _, raw := range w.document.Experiments {
 		size += len(raw)
 	}
-	var costs []float64
+	var costs, processors []float64
 	for b.Loop() {
+		began := processorTime(b)
 		costs = append(costs, timed(0, 1, func(int) { evaluator.Compile(w.document) }))
+		processors = append(processors, float64(processorTime(b)-began))
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(costs)/1e6, "ms")
+	b.ReportMetric(median(processors)/1e6, "cpu-ms")
 	b.ReportMetric(float64(size)/experiments, "document-B/experiment")
 	b.ReportMetric(heldBytes(func() any { s, _ := evaluator.Compile(w.document); return s })/experiments, "heap-B/experiment")
+	runtime.KeepAlive(w)
 }
 
-// heldBytes is what the heap grows by to hold what make returns.
-func heldBytes(make func() any) float64 {
+// processorTime is what the process has used of all processors.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// heldBytes is what the heap grows by to hold what build returns.
+func heldBytes(build func() any) float64 {
 	heap := func() uint64 {
 		var m runtime.MemStats
 		runtime.GC()
@@ -270,7 +285,7 @@ func heldBytes(make func() any) float64 {
 		return m.HeapAlloc
 	}
 	before := heap()
-	held := make()
+	held := build()
 	after := heap()
 	runtime.KeepAlive(held)
 	return float64(after) - float64(before)

@@ -1,15 +1,22 @@
 package evaluator
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/targeting"
 )
+
+// readTogether is how many experiments one processor reads at a time.
+const readTogether = 32
 
 // Fault is an experiment that cannot be evaluated and is not in the snapshot.
 type Fault struct {
@@ -63,19 +70,16 @@ func (c *compiler) fault(experiment string, err error) {
 
 // read returns the experiments that are right by themselves, by key.
 func (c *compiler) read(raws []json.RawMessage) []*config {
+	read, errs := readConfigs(raws)
 	configs := make([]*config, 0, len(raws))
-	for i, raw := range raws {
-		e, err := readConfig(raw)
+	for i, e := range read {
+		err := errs[i]
 		if err == nil {
 			err = e.checkLayer(c.layers)
 		}
 		switch {
 		case err != nil:
-			name := fmt.Sprintf("%d", i)
-			if e != nil {
-				name = cmp.Or(e.Key, e.ID, name)
-			}
-			c.fault(name, err)
+			c.fault(cmp.Or(e.Key, e.ID, strconv.Itoa(i)), err)
 		case !e.Deleted:
 			configs = append(configs, e)
 		}
@@ -87,6 +91,24 @@ func (c *compiler) read(raws []json.RawMessage) []*config {
 		}
 		return a.Key == b.Key
 	})
+}
+
+// readConfigs reads on all processors: decoding is most of a compilation.
+func readConfigs(raws []json.RawMessage) (configs []*config, errs []error) {
+	configs, errs = make([]*config, len(raws)), make([]error, len(raws))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 1+len(raws)/readTogether) {
+		wg.Go(func() {
+			for from := int(next.Add(readTogether)) - readTogether; from < len(raws); from = int(next.Add(readTogether)) - readTogether {
+				for i := from; i < min(from+readTogether, len(raws)); i++ {
+					configs[i], errs[i] = readConfig(raws[i])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return configs, errs
 }
 
 // leaveOutCircles leaves out experiments that require each other: none of them
@@ -188,8 +210,10 @@ func (c *compiler) addExperiments(configs []*config) {
 	s.byKey = make(map[string]*Experiment, len(configs))
 	s.rules = make([]rule, len(configs))
 	s.required, c.place = make([]int32, len(configs)), make([]int32, len(configs))
-	together := make([]Experiment, len(configs)) // in memory, for the sake of caches
+	// Side by side in memory, for the sake of caches.
+	together, keys := make([]Experiment, len(configs)), keysOf(configs)
 	for i, e := range configs {
+		e.Key, keys = keys[:len(e.Key)], keys[len(e.Key):]
 		together[i] = Experiment{snapshot: s, index: i, config: e, variations: compact(e.Variations)}
 		s.experiments[i] = &together[i]
 		s.byKey[e.Key] = s.experiments[i]
@@ -215,12 +239,19 @@ func (c *compiler) addExperiments(configs []*config) {
 	}
 }
 
+func keysOf(configs []*config) string {
+	var keys strings.Builder
+	for _, e := range configs {
+		keys.WriteString(e.Key)
+	}
+	return keys.String()
+}
+
 func compact(arms []arm) []Variation {
 	variations := make([]Variation, len(arms))
 	for i, a := range arms {
-		value := a.Value.Clone()
-		_ = value.Compact() // it was read as JSON: it cannot be malformed
-		variations[i] = Variation{a.Key, bytes.Clone(value)}
+		_ = a.Value.Compact() // it was read as JSON: it cannot be malformed
+		variations[i] = Variation{a.Key, json.RawMessage(a.Value)}
 	}
 	return variations
 }

@@ -46,10 +46,10 @@ type arm struct {
 }
 
 func readConfig(raw []byte) (*config, error) {
-	if len(raw) > maxConfig {
-		return nil, fmt.Errorf("has %d bytes, more than %d", len(raw), maxConfig)
-	}
 	c := new(config)
+	if len(raw) > maxConfig {
+		return c, fmt.Errorf("has %d bytes, more than %d", len(raw), maxConfig)
+	}
 	if err := jsonv2.Unmarshal(raw, c); err != nil {
 		return c, err
 	}

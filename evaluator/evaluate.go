@@ -23,34 +23,47 @@ func (s *Snapshot) EvaluateRaw(key, id string, attributes map[string]any) (resul
 	if !ok {
 		return Result{}, false
 	}
-	if e.rule.group < aimed {
-		variation, reason := s.decideByID(&e.rule, id)
+	if e.rule.group < other {
+		variation, reason := s.decideByID(&e.rule, id, attributes)
 		return Result{e, variation, reason}, true
 	}
-	u, _ := s.units.Get().(*Unit)
-	if u == nil {
-		u = new(Unit)
-	}
+	u := s.borrow()
 	s.Prepare(u, id, attributes)
 	variation, reason := s.decide(&e.rule, u)
 	s.units.Put(u)
 	return Result{e, variation, reason}, true
 }
 
-// decideByID decides what needs no more of a unit than its user_id.
-func (s *Snapshot) decideByID(r *rule, id string) (variation int32, reason Reason) {
+// borrow returns a unit to Put back.
+func (s *Snapshot) borrow() *Unit {
+	if u, ok := s.units.Get().(*Unit); ok {
+		return u
+	}
+	return new(Unit)
+}
+
+// decideByID decides what asks for nothing but a user_id and one audience.
+func (s *Snapshot) decideByID(r *rule, id string, attributes map[string]any) (variation int32, reason Reason) {
 	if r.group == stopped {
 		return 0, Inactive
 	}
-	var unit identity
-	unit.set(0, id)
-	if !unit.valid {
+	if !isUnit(id) {
 		return 0, NoUnit
 	}
-	if r.group == laned && !r.lane.has(s.layers[r.layer].slot(&unit)) {
+	if r.group == aimed {
+		u := s.borrow()
+		u.attributes.Reset(s.program, attributes)
+		matches := s.program.Match(int(r.audience), &u.attributes)
+		s.units.Put(u)
+		if !matches {
+			return 0, Audience
+		}
+	}
+	half := newUnitHalf(id)
+	if r.group == laned && !r.lane.has(s.layers[r.layer].slot(half)) {
 		return 0, Layer
 	}
-	return r.assign(unit.half)
+	return r.assign(half)
 }
 
 // EvaluateAll answers for every experiment, in the order of Experiments. It
@@ -257,12 +270,12 @@ func (s *Snapshot) layerSlot(i int32, u *Unit) uint32 {
 	found := &u.layers[i]
 	if found.generation != u.generation {
 		l := &s.layers[i]
-		*found = memo{u.generation, l.slot(u.identify(l.unitType))}
+		*found = memo{u.generation, l.slot(u.identify(l.unitType).half)}
 	}
 	return found.value
 }
 
-func (l *layer) slot(id *identity) uint32 { return slotOf(uint32(id.half.hash(l.salt) >> 32)) }
+func (l *layer) slot(half unitHalf) uint32 { return slotOf(uint32(half.hash(l.salt) >> 32)) }
 
 // taker is the place of the first experiment of an ordered layer whose audience
 // and traffic take the unit, or one past the last place.

@@ -86,10 +86,12 @@ func cleared[T any](list []T, n int) []T {
 	return list
 }
 
+func isUnit(id string) bool { return id != "" && utf8.ValidString(id) }
+
 // set takes the id, or what stands for it in an attribute.
 func (i *identity) set(generation uint32, id string) {
 	i.generation, i.id = generation, id
-	i.valid = id != "" && utf8.ValidString(id)
+	i.valid = isUnit(id)
 	if i.valid {
 		i.half = newUnitHalf(id)
 	}
@@ -110,7 +112,7 @@ func (e *Experiment) UnitID(id string, attributes map[string]any) (unit string, 
 	if e.UnitType() != userID {
 		id = new(identity).textOf(attributes[e.UnitType()])
 	}
-	return id, id != "" && utf8.ValidString(id)
+	return id, isUnit(id)
 }
 
 // maxWhole is the largest whole number that every language holds exactly.
