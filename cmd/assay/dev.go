@@ -24,13 +24,14 @@ const devToken = "dev"
 type devOptions struct {
 	dir, listen   string
 	verbose, live bool
+	edge          bool
 }
 
 func (p *program) dev() *cobra.Command {
 	var o devOptions
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Run everything on this machine, with demo data", Args: cobra.NoArgs,
-		Long: `Runs the control plane with a private PostgreSQL and Redis and demo experiments.
+		Long: `Runs the control and the data plane with a private PostgreSQL and Redis and demo experiments.
 Needs nothing to be installed: without a PostgreSQL on this machine it downloads
 one, once; without a redis-server it brings one. The data stay in the directory
 for the next start. Ctrl-C stops everything.`,
@@ -38,6 +39,7 @@ for the next start. Ctrl-C stops everything.`,
 	}
 	cmd.Flags().StringVar(&o.dir, "dir", ".assay", "directory of the data")
 	cmd.Flags().StringVar(&o.listen, "listen", "", "host:port to listen on (default $LISTEN_ADDR, else "+control.DefaultListenAddr+")")
+	addEdgeFlag(cmd, &o.edge)
 	cmd.Flags().BoolVar(&o.live, "live", true, "switch demo experiments on and off now and then")
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "log every request, and what PostgreSQL says")
 	return cmd
@@ -70,7 +72,7 @@ func (p *program) runDev(ctx context.Context, o devOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, env.Stop()) }()
 	cfg.DatabaseURL, cfg.OwnerURL, cfg.RedisURL = env.DatabaseURL(), env.OwnerURL(), env.RedisURL()
-	return serve(ctx, cfg, listener, log, func(ctx context.Context, plane *control.Plane) error {
+	return serve(ctx, cfg, listener, log, o.edge, func(ctx context.Context, plane *control.Plane) error {
 		if err := dev.Seed(ctx, plane.Commands); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,11 +19,13 @@ import (
 
 func (p *program) serve() *cobra.Command {
 	var addr string
+	var withEdge bool
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the control plane", Args: cobra.NoArgs,
+		Use: "serve", Short: "Run the control plane, and the data plane beside it", Args: cobra.NoArgs,
 		Long: `Runs the control plane: the admin and staff API, the projections and the closing
-of days. It migrates the database at start; any number of replicas may run side
-by side. SIGTERM or Ctrl-C stops it gracefully.`,
+of days; and on the same port, unless --edge=false, the data plane: evaluation,
+snapshots and streams. It migrates the database at start; any number of replicas
+may run side by side. SIGTERM or Ctrl-C stops it gracefully.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.config()
 			if err != nil {
@@ -38,11 +41,16 @@ by side. SIGTERM or Ctrl-C stops it gracefully.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, listener, setup.NewLogger(cfg.LogFormat, p.stderr), nil)
+			return serve(cmd.Context(), cfg, listener, setup.NewLogger(cfg.LogFormat, p.stderr), withEdge, nil)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "listen", "", "host:port to listen on (default $LISTEN_ADDR, else "+control.DefaultListenAddr+")")
+	addEdgeFlag(cmd, &withEdge)
 	return cmd
+}
+
+func addEdgeFlag(cmd *cobra.Command, withEdge *bool) {
+	cmd.Flags().BoolVar(withEdge, "edge", true, "answer evaluation, snapshots and streams too")
 }
 
 // listen takes the port before anything else is begun: who cannot have it should
@@ -55,9 +63,10 @@ func listen(addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// serve runs a control plane until ctx ends. beside, if any, is called when the
-// ledger has been read, and runs along; its error ends the serving.
-func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *slog.Logger, beside func(context.Context, *control.Plane) error) (err error) {
+// serve runs a control plane, perhaps with an edge, until ctx ends. beside, if
+// any, is called when the ledger has been read, and runs along; its error ends
+// the serving.
+func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *slog.Logger, withEdge bool, beside func(context.Context, *control.Plane) error) (err error) {
 	defer listener.Close()
 	if cfg.Tracing {
 		stop, err := control.StartTracing(ctx, cfg.Version)
@@ -88,9 +97,21 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 	if err != nil {
 		return err
 	}
+	fresh := func(context.Context) {}
+	if withEdge {
+		data, err := newDataPlane(cfg, plane, handler, log)
+		if err != nil {
+			return err
+		}
+		defer data.close()
+		handler, fresh = data.edge, data.run
+	}
 	return plane.Run(ctx, func(ctx context.Context) error {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { fresh(ctx) })
 		along := make(chan error, 1)
 		go func() {
 			defer close(along)

@@ -25,6 +25,11 @@ type Config struct {
 	ListenAddr string
 	// RootToken always works, as admin.
 	RootToken string
+	// EdgeToken lets edges fetch what they serve, as a server key does.
+	EdgeToken string
+	// SnapshotDir is where the edge keeps its last good snapshot; empty for
+	// nowhere.
+	SnapshotDir string
 	// Namespace is the Postgres schema and the prefix of Redis keys.
 	Namespace string
 	// LogFormat is text or json.
@@ -50,6 +55,8 @@ func ReadConfig(getenv func(string) string) (Config, error) {
 		RedisURL:    getenv("REDIS_URL"),
 		ListenAddr:  getenv("LISTEN_ADDR"),
 		RootToken:   getenv("ASSAY_ROOT_TOKEN"),
+		EdgeToken:   getenv("ASSAY_EDGE_TOKEN"),
+		SnapshotDir: getenv("SNAPSHOT_DIR"),
 		Namespace:   getenv("ASSAY_NAMESPACE"),
 		LogFormat:   getenv("ASSAY_LOG"),
 		Tracing: getenv("OTEL_SDK_DISABLED") != "true" &&
