@@ -1,0 +1,74 @@
+package sdk
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/assaylabs/assay/evaluator"
+	"github.com/assaylabs/assay/tracking"
+)
+
+// Exposure is what OnExposure is told: the unit, what it was shown, and where
+// that was decided. Its ID is that which the server gets.
+type Exposure = tracking.Event
+
+// Event is something that a unit did: what metrics count.
+type Event struct {
+	Name string
+	// Unit is the id, UnitType its type: user_id when empty.
+	Unit, UnitType string
+	// Value is what the event is worth, where it is worth anything: new(49.9).
+	Value *float64
+	// Attributes go with the event, as JSON of at most 8 KiB.
+	Attributes map[string]any
+	// ID makes an event that is tracked twice count once; the zero value is a new
+	// one. At is when it happened: now when zero.
+	ID uuid.UUID
+	At time.Time
+}
+
+// Track queues an event for the server and never blocks. The error says why it
+// was dropped; it is counted in Stats too.
+func (c *Client) Track(e Event) error {
+	if c == nil {
+		return ErrNotReady
+	}
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	return c.reporter.add(&tracking.Event{
+		ID: e.ID, Type: tracking.Custom, At: e.At.UTC(), Unit: e.Unit, UnitType: e.UnitType,
+		Name: e.Name, Value: e.Value, Attributes: e.Attributes,
+	})
+}
+
+// expose reports that the unit is shown the variation, unless that was reported
+// lately.
+func (c *Client) expose(v *view, e *evaluator.Experiment, variation string, unit Unit) {
+	id, ok := e.UnitID(unit.ID, unit.Attributes)
+	if !ok {
+		return
+	}
+	now := time.Now()
+	what := sighting{experiment: e.ID(), unit: id, variation: variation, phase: e.Phase()}
+	if !c.seen.first(what, now) {
+		return
+	}
+	exposure := Exposure{
+		Type: tracking.Exposure, At: now.UTC(), Unit: strings.Clone(id),
+		Experiment: e.Key(), Variation: variation, Position: v.snapshot.Position(),
+	}
+	if e.UnitType() != "user_id" {
+		exposure.UnitType = e.UnitType()
+	}
+	err := c.reporter.add(&exposure)
+	if errors.Is(err, ErrQueueFull) {
+		c.seen.forget(what) // so that the next one gets its chance
+	}
+	if c.cfg.OnExposure != nil {
+		c.cfg.OnExposure(exposure)
+	}
+}
