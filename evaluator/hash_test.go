@@ -3,10 +3,12 @@ package evaluator
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -102,5 +104,35 @@ func TestFind(t *testing.T) {
 				t.Fatalf("slot %d of %d pieces is in piece %d", slot, n, got)
 			}
 		}
+	}
+}
+
+// TestDocumentedHashes holds docs/assignment.md to what it says of the hash.
+func TestDocumentedHashes(t *testing.T) {
+	page, err := os.ReadFile("../docs/assignment.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := regexp.MustCompile("(?m)^\\| (?:`([^`]+)`|\\(empty\\)) \\| `([0-9a-f]{16})` \\|$").FindAllStringSubmatch(string(page), -1)
+	for _, row := range texts {
+		if got := fmt.Sprintf("%016x", xxh3.HashString(row[1])); got != row[2] {
+			t.Errorf("%q has hash %s, documented %s", row[1], got, row[2])
+		}
+	}
+	pairs := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `([^`]+)` \\| (`[0-9a-f]{16}` \\| .*) \\|$").FindAllStringSubmatch(string(page), -1)
+	for _, row := range pairs {
+		h := newUnitHalf(row[1]).hash(newSaltHalf(row[2]))
+		got := fmt.Sprintf("`%016x` | %d | %d | %d", h, slotOf(uint32(h>>32)), slotOf(uint32(h)), gb2Slot(newFNV.text(row[2]), row[1]))
+		if got != row[3] {
+			t.Errorf("%q and %q: %s, documented %s", row[1], row[2], got, row[3])
+		}
+	}
+	for _, secret := range []uint64{unitSecret, saltSecret} {
+		if !strings.Contains(string(page), fmt.Sprintf("0x%016x", secret)) {
+			t.Errorf("%x is not documented", secret)
+		}
+	}
+	if len(texts) != 5 || len(pairs) != 8 {
+		t.Errorf("checked %d texts and %d pairs", len(texts), len(pairs))
 	}
 }
