@@ -116,14 +116,23 @@ func distinct(field string, ids []string, keep func(string) bool) ([]string, err
 	return slices.DeleteFunc(ids, func(id string) bool { return !keep(id) }), nil
 }
 
+// Groups are the keys of the segments that the audience looks into.
+func (s *Settings) Groups() ([]string, error) {
+	condition, err := parseAudience(s.Audience)
+	if err != nil {
+		return nil, err
+	}
+	return condition.Groups(), nil
+}
+
 // DeleteSegment decides to delete a segment that no audience refers to.
 func (c *Catalog) DeleteSegment(g *Segment) ([]Change, error) {
 	for e := range c.Experiments.All() {
-		condition, err := parseAudience(e.Audience)
+		groups, err := e.Groups()
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(condition.Groups(), g.Key) {
+		if slices.Contains(groups, g.Key) {
 			return nil, &ConflictError{Problem: "is in the audience of experiment " + e.Key}
 		}
 	}

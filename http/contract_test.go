@@ -121,6 +121,9 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	do(200, "PATCH", "/segments/beta/members", `{"add":["u3"],"remove":["u1"],"reason":"second wave"}`)
 	do(200, "PATCH", "/experiments/checkout-button/status", `{"status":"active","reason":"launch"}`)
 	do(200, "POST", "/experiments/checkout-button/preview", `{"variations":[{"key":"control","weight":1},{"key":"green","weight":9}],"phase":"same"}`)
+	do(200, "POST", "/explain", `{"unit":"u2","attributes":{"id":"u2","n":[1,null,{"a":1.5}]}}`)
+	do(200, "POST", "/explain", `{"attributes":{},"experiment":"checkout-button","position":16}`)
+	do(200, "PATCH", "/experiments/checkout-button", `{"schedule":{"start_at":null,"stop_at":"2100-01-01T00:00:00Z"}}`)
 	do(200, "PATCH", "/experiments/checkout-button", `{"variations":[{"key":"control","weight":1},{"key":"green","weight":9}],"phase":"new","owner":null}`)
 	do(200, "POST", "/experiments/checkout-button/revert", `{"version":1,"phase":"same","reason":"oops"}`)
 	do(200, "POST", "/experiments/batch", `{"commands":[{"op":"create","body":{"name":"Banner"}},{"op":"status","id":"banner","body":{"status":"active"}},{"op":"patch","id":"banner","body":{"name":"The banner"}},{"op":"delete","id":"banner","if_match":3}],"reason":"all at once"}`)
@@ -131,7 +134,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/experiments", "/experiments?status=active&q=check&tag=checkout&sort=-updated_at&limit=1", "/experiments?limit=1",
-		"/experiments/checkout-button", "/experiments/checkout-button?version=1", "/experiments/checkout-button?position=16",
+		"/experiments/checkout-button", "/experiments/checkout-button?version=1", "/experiments/checkout-button?position=17",
 		"/experiments/checkout-button/history", "/experiments/checkout-button/history?type=experiment.status_changed&limit=1",
 		"/events", "/events?after=3&limit=2", "/reports/daily", "/reports/daily?from=2026-01-01&to=2026-01-03&limit=2",
 		"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs",

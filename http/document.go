@@ -53,7 +53,7 @@ func newDocument() *document {
 // schemas are all documented forms, by name.
 func schemas() fields {
 	return join(
-		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(),
+		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), explainSchemas(),
 		layerSchemas(), segmentSchemas(), memberSchemas(), metricSchemas(), holdoutSchemas(), keySchemas(),
 		healthSchemas(), problemSchemas(),
 	)
@@ -203,7 +203,7 @@ func faultsOf(r route) []int {
 		http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 		http.StatusInternalServerError, http.StatusServiceUnavailable,
 	}
-	if strings.Contains(r.path, "{id}") {
+	if strings.Contains(r.path, "{id}") || r.path == explainPath {
 		all = append(all, http.StatusNotFound)
 	}
 	if r.body != nil {

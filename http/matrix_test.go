@@ -36,6 +36,7 @@ func samples() map[string]sample {
 		"POST /experiments/batch":        {"/experiments/batch", `{"commands":[{"op":"create","body":{"name":"Batched"}}]}`},
 		"POST /experiments/{id}/preview": {"/experiments/subject/preview", `{"name":"Other"}`},
 		"GET /experiments/{id}/history":  {"/experiments/subject/history", ""},
+		"POST /explain":                  {"/explain", `{"unit":"u","attributes":{},"experiment":"subject"}`},
 		"GET /events":                    {"/events", ""},
 		"GET /reports/daily":             {"/reports/daily", ""},
 		"GET /reports/daily/{date}":      {"/reports/daily/2026-01-05", ""},
@@ -362,6 +363,7 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 		switch {
 		case strings.HasPrefix(r.path, "/keys"):
 			want = domain.Admin
+		case r.path == "/explain": // a question with a body
 		case r.method != http.MethodGet:
 			want = domain.Editor
 		}

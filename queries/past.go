@@ -104,13 +104,20 @@ func (s *Service) holder(ctx context.Context, ref string, position int64) (uuid.
 	if !nameable(ref) {
 		return id, domain.ErrNotFound
 	}
-	err := s.postgres.read(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
-		return pool.QueryRow(ctx, `select x.id from experiments x
-			join events e on e.stream_id = $3 || x.id::text and e.version = 1
-			where (x.key = $1 or x.id = $2) and e.position <= $4
-			order by x.key = $1 desc, e.position desc limit 1`,
-			ref, idOf(ref), string(domain.KindExperiment)+"/", position).Scan(&id)
+	err := s.postgres.read(ctx, func(ctx context.Context, pool *pgxpool.Pool) (err error) {
+		id, err = readHolder(ctx, pool, ref, position)
+		return err
 	})
+	return id, err
+}
+
+// readHolder is holder within a transaction. ref must be nameable.
+func readHolder(ctx context.Context, q eventstore.Querier, ref string, position int64) (id uuid.UUID, err error) {
+	err = q.QueryRow(ctx, `select x.id from experiments x
+		join events e on e.stream_id = $3 || x.id::text and e.version = 1
+		where (x.key = $1 or x.id = $2) and e.position <= $4
+		order by x.key = $1 desc, e.position desc limit 1`,
+		ref, idOf(ref), string(domain.KindExperiment)+"/", position).Scan(&id)
 	return id, err
 }
 
