@@ -257,13 +257,19 @@ func (s served) compare(b *testing.B, request, status string) {
 	const conns = 8
 	turn := 4_000 / conns
 	if testing.Short() {
-		turn = 20
+		turn = 40
 	}
 	head, size := dial(b, s.edge, request).ask(b)
+	if size > 1<<20 {
+		turn /= 20
+	}
 	if !strings.HasPrefix(head, "HTTP/1.1 "+status) {
 		b.Fatalf("got %s", head)
 	}
 	floor := fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: assay\r\n\r\n", size)
+	if rest, ok := strings.CutPrefix(request, "GET /snapshot"); ok {
+		floor = fmt.Sprintf("GET /%d%s", size, rest) // a static file is asked for with the same headers
+	}
 	var claims, floors [conns]*benchConn
 	for i := range conns {
 		claims[i], floors[i] = dial(b, s.edge, request), dial(b, s.floor, floor)
@@ -375,4 +381,85 @@ func BenchmarkHandler(b *testing.B) {
 			}
 		})
 	}
+}
+
+// listenTo opens a stream and calls heard with the id of each event.
+func (s served) listenTo(b testing.TB, heard func(id string)) {
+	conn, err := net.Dial("tcp", s.edge)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	b.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, get("/stream")); err != nil {
+		b.Error(err)
+		return
+	}
+	ready := make(chan struct{})
+	go func() {
+		lines := bufio.NewScanner(conn)
+		lines.Buffer(make([]byte, 1024), 1024)
+		for first := true; lines.Scan(); {
+			if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+				if first {
+					first = false
+					close(ready)
+				} else {
+					heard(id)
+				}
+			}
+		}
+	}()
+	<-ready
+}
+
+// What a stream costs the server in memory, and how long it takes until the last
+// of all listeners knows of a change. ASSAY_SOAK=1 has ten times as many.
+func BenchmarkStreams(b *testing.B) {
+	n := 1_000
+	switch {
+	case testing.Short():
+		n = 50
+	case os.Getenv("ASSAY_SOAK") != "":
+		n = 10_000
+	}
+	s := startBench(b)
+	ask := func(path string) {
+		res, err := http.Get("http://" + s.floor + path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = res.Body.Close()
+	}
+	ask("/collect")
+	_, before := s.usage(b)
+	told := make(chan time.Time, n)
+	for range n {
+		s.listenTo(b, func(string) { told <- time.Now() })
+	}
+	ask("/collect")
+	_, after := s.usage(b)
+	var all, last []float64
+	var cpu int64
+	for b.Loop() {
+		used, _ := s.usage(b)
+		start := time.Now()
+		ask("/change")
+		slowest := time.Duration(0)
+		for range n {
+			took := (<-told).Sub(start)
+			slowest = max(slowest, took)
+			all = append(all, took.Seconds()*1e3)
+		}
+		now, _ := s.usage(b)
+		cpu += now - used
+		last = append(last, slowest.Seconds()*1e3)
+		time.Sleep(minPause + time.Duration(n)*perListener)
+	}
+	slices.Sort(all)
+	b.ReportMetric(float64(after-before)/float64(n), "KB/stream")
+	b.ReportMetric(all[len(all)*99/100], "p99-ms")
+	b.ReportMetric(middle(last), "last-ms")
+	b.ReportMetric(float64(cpu)/float64(len(all))/1e3, "cpu-us/event")
+	b.ReportMetric(float64(after)/1024, "MB")
 }

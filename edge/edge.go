@@ -63,7 +63,7 @@ type Edge struct {
 
 // headers are values of headers that never change, in the form that net/http
 // takes: sharing them saves every answer an allocation.
-type headers struct{ json, problem, noSniff, noStore, yes []string }
+type headers struct{ json, problem, noSniff, noStore, yes, vary, cache []string }
 
 // New returns an edge that serves what the feed holds. The error is a metric
 // that is registered already.
@@ -84,6 +84,7 @@ func New(f *feed.Feed, cfg Config) (*Edge, error) {
 	e.headers = headers{
 		json: []string{jsonType}, problem: []string{problemType},
 		noSniff: []string{"nosniff"}, noStore: []string{"no-store"}, yes: []string{"true"},
+		vary: []string{"Accept-Encoding"}, cache: []string{cacheControl},
 	}
 	e.calls.New = func() any { return newCall() }
 	e.root = tokenCaller(cfg.Root, domain.Admin)

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // meter counts and times requests. What nearly all of them are is looked up once.
 type meter struct {
 	requests *prometheus.CounterVec
-	ok       [routes]prometheus.Counter
+	ok, same [routes]prometheus.Counter // 200, 304
 	seconds  [routes]prometheus.Observer
 }
 
@@ -39,16 +40,19 @@ func newMeter(registry prometheus.Registerer, hub *hub) (*meter, error) {
 		}
 	}
 	for r := routeNone + 1; r < routes; r++ {
-		m.ok[r] = m.requests.WithLabelValues(r.template(), "200")
+		m.ok[r], m.same[r] = m.requests.WithLabelValues(r.template(), "200"), m.requests.WithLabelValues(r.template(), "304")
 		m.seconds[r] = seconds.WithLabelValues(r.template())
 	}
 	return m, nil
 }
 
 func (m *meter) observe(r route, status int, start time.Time) {
-	if status == 200 {
+	switch status {
+	case http.StatusOK:
 		m.ok[r].Inc()
-	} else {
+	case http.StatusNotModified:
+		m.same[r].Inc()
+	default:
 		m.requests.WithLabelValues(r.template(), strconv.Itoa(status)).Inc()
 	}
 	if r != routeStream {

@@ -49,7 +49,7 @@ func (e *Edge) flags(x *exchange, c *call) int {
 	etag := bulkETag(x, c.body)
 	// Only a body that was understood was ever given an ETag.
 	if !behind && matches(x.r.Header, etag) {
-		return e.notModified(x, etag)
+		return e.notModified(x, []string{etag})
 	}
 	if f := c.parseContext(); f != nil {
 		return e.fail(x, f)

@@ -42,12 +42,13 @@ const (
 // document; it would have to tell codings apart only if parts could be asked for.
 type bodies struct {
 	etag  string
+	tags  []string // the value of the header ETag
 	coded [codings]func() ([]byte, error)
 }
 
 func newBodies(etag string, encode func() ([]byte, error)) *bodies {
 	plain := sync.OnceValues(encode)
-	return &bodies{etag, [codings]func() ([]byte, error){
+	return &bodies{etag, []string{etag}, [codings]func() ([]byte, error){
 		plain,
 		sync.OnceValues(func() ([]byte, error) { return pack(plain, gzipPack) }),
 		sync.OnceValues(func() ([]byte, error) { return pack(plain, brotliPack) }),
@@ -159,12 +160,17 @@ func (e *Edge) serveResource(x *exchange, r *resource) int {
 	if matches(x.r.Header, r.whole.etag) {
 		body = r.whole // the client has all of it: nothing changed
 	}
+	h := x.w.Header()
 	if x.route == routeSnapshot {
-		x.w.Header().Set("Cache-Control", cacheControl)
+		h["Cache-Control"] = e.headers.cache
 	}
-	x.w.Header().Add("Vary", "Accept-Encoding")
+	if h["Vary"] == nil {
+		h["Vary"] = e.headers.vary
+	} else {
+		h.Add("Vary", "Accept-Encoding")
+	}
 	if matches(x.r.Header, body.etag) {
-		return e.notModified(x, body.etag)
+		return e.notModified(x, body.tags)
 	}
 	return e.serveBodies(x, body)
 }
@@ -187,7 +193,7 @@ func (e *Edge) serveBodies(x *exchange, b *bodies) int {
 		return e.fail(x, &fault{status: http.StatusInternalServerError, detail: "the document cannot be encoded"})
 	}
 	h := x.w.Header()
-	h["Etag"] = []string{b.etag}
+	h["Etag"] = b.tags
 	h["Content-Length"] = []string{strconv.Itoa(len(data))}
 	return e.write(x, data)
 }

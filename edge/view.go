@@ -126,8 +126,11 @@ func endOf(r evaluator.Reason, variation int) int {
 	return int(r)
 }
 
+// perFlag is about what the parts of a plain flag take, in bytes.
+const perFlag = 1_500
+
 func newFlagSet(s *evaluator.Snapshot) *flagSet {
-	set := &flagSet{}
+	set := &flagSet{flags: make([]flag, 0, s.Len()), bytes: make([]byte, 0, s.Len()*perFlag)}
 	for r := range set.ends {
 		set.ends[r] = set.add(`,"reason":"`, evaluator.Reason(r).String(), `"}`)
 	}
@@ -187,7 +190,11 @@ func (s *flagSet) appendAssignment(b []byte, r evaluator.Result) []byte {
 	return append(b, s.get(s.ends[r.Reason])...)
 }
 
+// quote writes s as JSON.
 func quote(s string) string {
+	if strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) < 0 {
+		return `"` + s + `"`
+	}
 	data, err := domain.Encode(s)
 	if err != nil { // not UTF-8, which no ledger holds
 		data, _ = domain.Encode(strings.ToValidUTF8(s, "\uFFFD"))

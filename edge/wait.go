@@ -58,9 +58,9 @@ func matches(h http.Header, etag string) bool {
 }
 
 // notModified answers 304.
-func (e *Edge) notModified(x *exchange, etag string) int {
+func (e *Edge) notModified(x *exchange, etag []string) int {
 	e.stamp(x)
-	x.w.Header()["Etag"] = []string{etag}
+	x.w.Header()["Etag"] = etag
 	x.w.WriteHeader(http.StatusNotModified)
 	return http.StatusNotModified
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -37,7 +39,8 @@ func newDataPlane(cfg control.Config, plane *control.Plane, next http.Handler, l
 		sources = append(sources, redisfeed.New(client, cfg.Namespace))
 	}
 	if cfg.SnapshotDir != "" {
-		sources = append(sources, feed.NewDisk(cfg.SnapshotDir, log))
+		dir := filepath.Join(cfg.SnapshotDir, cmp.Or(cfg.Namespace, "default"))
+		sources = append(sources, feed.NewDisk(dir, log))
 	}
 	d.feed = feed.New(feed.Config{Log: log}, sources...)
 	plane.Registry.MustRegister(meter.New(d.feed))
