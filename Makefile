@@ -40,7 +40,7 @@ bench-smoke:
 
 # The long forms of the tests with faults.
 soak:
-	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... -run Soak -timeout 60m -v
+	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... ./internal/edgefault/... -run Soak -timeout 60m -v
 
 bench:
 	go test -run '^$$' -bench . -timeout 60m ./bench

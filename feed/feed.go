@@ -21,8 +21,8 @@ const (
 	// retryFirst is the pause after a round in which no source had what is wanted;
 	// it doubles up to Poll.
 	retryFirst = 100 * time.Millisecond
-	// rest is how many times as long as a change took nothing new is taken: a
-	// flood of changes costs a fifth of one core at most.
+	// rest is for how many times as long as it took to make a state of what came
+	// nothing new is asked for: a flood of changes leaves most of a core.
 	rest = 4
 	// crossCheck is every how many polls all sources are asked, not only the first
 	// that is up: it may be cut off from those who write to it and not know.
@@ -97,9 +97,9 @@ func (f *Feed) Run(ctx context.Context) error {
 	}
 	retry := retryFirst
 	for round := 0; ctx.Err() == nil; round++ {
-		start, before := time.Now(), f.swaps.Load()
 		pause := f.cfg.Poll
-		if f.refresh(ctx, round%crossCheck == 0) {
+		met, took := f.refresh(ctx, round%crossCheck == 0)
+		if met {
 			retry = retryFirst
 		} else if pause = retry; retry < f.cfg.Poll {
 			retry = min(2*retry, f.cfg.Poll)
@@ -108,9 +108,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		}
 		asked := time.Now()
 		f.sleep(ctx, pause)
-		if f.swaps.Load() != before {
-			wait(ctx, min(rest*asked.Sub(start), f.cfg.Poll)-time.Since(asked))
-		}
+		wait(ctx, min(rest*took, f.cfg.Poll)-time.Since(asked))
 	}
 	return nil
 }
@@ -129,8 +127,9 @@ func (f *Feed) begin(ctx context.Context) {
 }
 
 // refresh asks the sources in order until one of them confirms what is there, or
-// replaces it, at a position that is at least the wanted one; or it asks all.
-func (f *Feed) refresh(ctx context.Context, all bool) (met bool) {
+// replaces it, at a position that is at least the wanted one; or it asks all. It
+// returns how long it took to take what came.
+func (f *Feed) refresh(ctx context.Context, all bool) (met bool, took time.Duration) {
 	want := f.wanted.Load()
 	for _, l := range f.lines {
 		if met && !all {
@@ -138,14 +137,16 @@ func (f *Feed) refresh(ctx context.Context, all bool) (met bool) {
 		}
 		update, err := l.fetch(ctx, f.State(), f.cfg.Timeout)
 		if err == nil {
+			start := time.Now()
 			err = f.take(ctx, l.source.Name(), update)
+			took += time.Since(start)
 		}
 		l.note(ctx, err)
 		if s := f.State(); err == nil && s != nil && s.Document.Position >= want {
 			met = true
 		}
 	}
-	return met
+	return met, took
 }
 
 // hint is what watched sources call: it never waits.

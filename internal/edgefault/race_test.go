@@ -1,0 +1,5 @@
+//go:build race
+
+package edgefault
+
+const raceDetector = true
