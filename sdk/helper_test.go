@@ -30,8 +30,12 @@ func experiment(t testing.TB, key string, value any, edits ...string) json.RawMe
 		"split":      []any{map[string]any{"variation": "treatment", "from": 0, "to": 1_000_000}},
 	}
 	for _, edit := range edits {
-		if err := json.Unmarshal([]byte(edit), &e); err != nil {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(edit), &members); err != nil {
 			t.Fatal(err)
+		}
+		for name, member := range members {
+			e[name] = member
 		}
 	}
 	encoded, err := json.Marshal(e)
@@ -71,6 +75,7 @@ func (s *source) Watch(ctx context.Context, hint func(int64)) error {
 	s.mu.Lock()
 	s.hint = hint
 	s.mu.Unlock()
+	hint(0) // what was set before is not told
 	<-ctx.Done()
 	return nil
 }

@@ -123,6 +123,12 @@ func tracked(t *testing.T, in *intake, test func(t *testing.T, client *sdk.Clien
 	})
 }
 
+// pass lets time pass, and all come to rest.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func checkSums(t *testing.T, s sdk.Stats) {
 	t.Helper()
 	d := s.Dropped
@@ -146,7 +152,7 @@ func TestExposuresArrive(t *testing.T) {
 		_, _ = client.Explain("checkout", sdk.Unit{ID: "u3"}) // it is there
 		client.String("checkout", sdk.Unit{ID: "u3"}, "")     // of another type: the default is shown
 		client.Bool("checkout", sdk.Unit{}, false)            // nobody
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		got := map[string]tracking.Event{}
 		for _, e := range in.stored {
 			got[e.Experiment+" "+e.Unit] = e
@@ -170,7 +176,7 @@ func TestAnExposureIsReportedAgainAfterTheWindow(t *testing.T) {
 	tracked(t, in, func(t *testing.T, client *sdk.Client) {
 		for range 5 {
 			client.Bool("checkout", sdk.Unit{ID: "u1"}, false)
-			time.Sleep(20 * time.Minute)
+			pass(20 * time.Minute)
 		}
 		if len(in.stored) != 2 {
 			t.Errorf("%d in 100 minutes", len(in.stored))
@@ -236,7 +242,7 @@ func TestExposuresAreKeptAndRetried(t *testing.T) {
 				for _, unit := range units(20) {
 					client.Bool("checkout", unit, false)
 				}
-				time.Sleep(10 * time.Minute)
+				pass(10 * time.Minute)
 				if len(in.stored) != 20 {
 					t.Errorf("%d of 20 arrived", len(in.stored))
 				}
@@ -259,11 +265,11 @@ func TestWhatIsRefusedIsNotRetried(t *testing.T) {
 	in := &intake{script: []answer{{status: 400}}, bad: "bad"}
 	tracked(t, in, func(t *testing.T, client *sdk.Client) {
 		client.Bool("checkout", sdk.Unit{ID: "first"}, false)
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		client.Bool("checkout", sdk.Unit{ID: "bad"}, false)
 		client.Bool("checkout", sdk.Unit{ID: "good"}, false)
 		client.Bool("checkout", sdk.Unit{ID: strings.Repeat("u", 1025)}, false)
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		want := sdk.Stats{Exposures: 4, Accepted: 1, Rejected: 1, Dropped: sdk.Drops{Refused: 1, Invalid: 1}}
 		if s := client.Stats(); s != want {
 			t.Errorf("counted %+v, want %+v", s, want)
@@ -285,9 +291,9 @@ func TestTheQueueIsBounded(t *testing.T) {
 		if s := client.Stats(); s != want {
 			t.Errorf("counted %+v, want %+v", s, want)
 		}
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		client.Bool("checkout", units(25)[24], false) // was dropped: gets another chance
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		if len(in.stored) != 11 {
 			t.Errorf("%d stored", len(in.stored))
 		}
