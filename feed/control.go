@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	sse "github.com/tmaxmax/go-sse"
 
 	"github.com/assaylabs/assay/evaluator"
@@ -124,13 +123,11 @@ func (c *Control) read(body io.Reader) (*Update, error) {
 	if len(data) > maxBody {
 		return nil, fmt.Errorf("the answer has more than %d bytes", maxBody)
 	}
-	u := &Update{}
 	if c.cfg.Path == "/feed" {
-		err = jsonv2.Unmarshal(data, u)
-	} else {
-		u.Document, err = evaluator.ParseDocument(data)
+		return parseUpdate(data)
 	}
-	return u, err
+	d, err := evaluator.ParseDocument(data)
+	return &Update{Document: d}, err
 }
 
 // merge makes changes a whole state, and proves that it is the one that the

@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
-
 	"github.com/assaylabs/assay/domain"
 )
 
@@ -92,10 +90,11 @@ func readGeneration(path string) (*Update, error) {
 	if string(line) != diskLine(body) {
 		return nil, fmt.Errorf("%s: it is not what was written", path)
 	}
-	u := &Update{stored: true, at: about.ModTime()}
-	if err := jsonv2.Unmarshal(body, u); err != nil {
+	u, err := parseUpdate(body)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	u.stored, u.at = true, about.ModTime()
 	return u, nil
 }
 

@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/evaluator"
 	"github.com/assaylabs/assay/feed"
 )
 
@@ -237,4 +239,36 @@ func ExampleNew() {
 	)
 	fmt.Println(f.State() == nil, f.Stale())
 	// Output: true true
+}
+
+// Whatever stands in a file that claims to be whole, it is an error or a state
+// that can be served.
+func FuzzDisk(f *testing.F) {
+	body, err := domain.Encode(feed.Update{Document: at(5, "on"), Keys: []domain.Key{keyNamed("k")}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(body, true)
+	f.Add([]byte(`{"document":{"position":-1},"keys":[{}]}`), true)
+	f.Add([]byte(`assay-snapshot 1 `), false)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, body []byte, claim bool) {
+		if claim {
+			body = fmt.Appendf(nil, "assay-snapshot 1 %x\n%s", sha256.Sum256(body), body)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "snapshot"), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		u, err := feed.NewDisk(dir, nil).Fetch(t.Context(), nil)
+		if err != nil {
+			return
+		}
+		if u.Document.Position < 0 {
+			t.Errorf("position %d", u.Document.Position)
+		}
+		if _, err := feed.ETag(u.Document); err != nil {
+			t.Error(err)
+		}
+		evaluator.Compile(u.Document)
+	})
 }

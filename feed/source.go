@@ -5,6 +5,9 @@ import (
 	"errors"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
 )
@@ -36,6 +39,19 @@ type Update struct {
 	stored bool      // it is a copy: its word confirms nothing
 	at     time.Time // when a copy was last known to be current
 	etag   string    // of Document, where it is known
+}
+
+// parseUpdate reads the body of GET /feed.
+func parseUpdate(data []byte) (*Update, error) {
+	var body struct {
+		Document jsontext.Value `json:"document"`
+		Keys     []domain.Key   `json:"keys"`
+	}
+	if err := jsonv2.Unmarshal(data, &body); err != nil {
+		return nil, err
+	}
+	d, err := evaluator.ParseDocument(body.Document)
+	return &Update{Document: d, Keys: body.Keys}, err
 }
 
 var (
