@@ -214,7 +214,7 @@ func (c *compiler) addExperiments(configs []*config) {
 	together, keys := make([]Experiment, len(configs)), keysOf(configs)
 	for i, e := range configs {
 		e.Key, keys = keys[:len(e.Key)], keys[len(e.Key):]
-		together[i] = Experiment{snapshot: s, index: i, config: e, variations: compact(e.Variations)}
+		together[i] = Experiment{snapshot: s, index: i, config: e, variations: e.Variations}
 		s.experiments[i] = &together[i]
 		s.byKey[e.Key] = s.experiments[i]
 		s.rules[i] = c.rule(e)
@@ -245,15 +245,6 @@ func keysOf(configs []*config) string {
 		keys.WriteString(e.Key)
 	}
 	return keys.String()
-}
-
-func compact(arms []arm) []Variation {
-	variations := make([]Variation, len(arms))
-	for i, a := range arms {
-		_ = a.Value.Compact() // it was read as JSON: it cannot be malformed
-		variations[i] = Variation{a.Key, json.RawMessage(a.Value)}
-	}
-	return variations
 }
 
 func (c *compiler) rule(e *config) rule {

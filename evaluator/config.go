@@ -1,10 +1,10 @@
 package evaluator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/assaylabs/assay/domain"
@@ -16,44 +16,28 @@ const (
 	maxVariations = 64 // those of a requirement are bits of a word
 )
 
-// config is what evaluation needs of an experiment's document.
+// config is what evaluation needs of an experiment's document; readConfig makes
+// one.
 type config struct {
-	ID            string                `json:"id"`
-	Key           string                `json:"key"`
-	Version       int                   `json:"version"`
-	Position      int64                 `json:"position"`
-	Deleted       bool                  `json:"deleted"`
-	Status        domain.Status         `json:"status"`
-	Phase         int                   `json:"phase"`
-	Hash          domain.HashKind       `json:"hash"`
-	Tags          []string              `json:"tags"`
-	UnitType      string                `json:"unit_type"`
-	Salt          string                `json:"salt"`
-	Variations    []arm                 `json:"variations"`
-	Split         []domain.SplitRange   `json:"split"`
-	TrafficPPM    int                   `json:"traffic_ppm"`
-	Layer         *domain.LayerShare    `json:"layer"`
-	Audience      jsontext.Value        `json:"audience"`
-	Overrides     map[string]string     `json:"overrides"`
-	Prerequisites []domain.Prerequisite `json:"prerequisites"`
+	ID, Key       string
+	Version       int
+	Position      int64
+	Deleted       bool
+	Status        domain.Status
+	Phase         int
+	Hash          domain.HashKind
+	Tags          []string
+	UnitType      string
+	Salt          string
+	Variations    []Variation
+	Split         []domain.SplitRange
+	TrafficPPM    int
+	Layer         *domain.LayerShare
+	Audience      json.RawMessage
+	Overrides     map[string]string
+	Prerequisites []domain.Prerequisite
 
 	audience *targeting.Condition // nil is everyone
-}
-
-type arm struct {
-	Key   string         `json:"key"`
-	Value jsontext.Value `json:"value"`
-}
-
-func readConfig(raw []byte) (*config, error) {
-	c := new(config)
-	if len(raw) > maxConfig {
-		return c, fmt.Errorf("has %d bytes, more than %d", len(raw), maxConfig)
-	}
-	if err := jsonv2.Unmarshal(raw, c); err != nil {
-		return c, err
-	}
-	return c, c.check()
 }
 
 // check refuses what could not be evaluated as the ledger meant it.
@@ -82,6 +66,9 @@ func (c *config) checkVariations() error {
 	for i, v := range c.Variations {
 		if v.Key == "" || c.variation(v.Key) != i || len(v.Value) == 0 {
 			return fmt.Errorf("variation %d has no key of its own, or no value", i)
+		}
+		if err := (*jsontext.Value)(&c.Variations[i].Value).Compact(); err != nil {
+			return fmt.Errorf("value of variation %s: %w", v.Key, err)
 		}
 	}
 	next := 0

@@ -1,0 +1,186 @@
+package evaluator
+
+import (
+	"fmt"
+
+	"github.com/assaylabs/assay/domain"
+)
+
+// usual is how many variations there are room for before there are more.
+const usual = 4
+
+// readConfig reads what evaluation needs of an experiment's document. What it
+// could read is there even where there is an error.
+func readConfig(raw []byte) (*config, error) {
+	c := new(config)
+	if len(raw) > maxConfig {
+		return c, fmt.Errorf("has %d bytes, more than %d", len(raw), maxConfig)
+	}
+	r := reader{data: raw}
+	r.config(c)
+	if err := r.end(); err != nil {
+		return c, err
+	}
+	return c, c.check()
+}
+
+func (r *reader) config(c *config) {
+	var seen uint32
+	once := func(member uint) {
+		if seen>>member&1 == 1 {
+			r.fail("no duplicate member")
+		}
+		seen |= 1 << member
+	}
+	r.object(func(name []byte) {
+		switch string(name) {
+		case "id":
+			once(0)
+			c.ID = r.text()
+		case "key":
+			once(1)
+			c.Key = r.text()
+		case "version":
+			once(2)
+			c.Version = int(r.whole())
+		case "position":
+			once(3)
+			c.Position = r.whole()
+		case "deleted":
+			once(4)
+			c.Deleted = r.truth()
+		case "status":
+			once(5)
+			c.Status = domain.Status(r.text())
+		case "phase":
+			once(6)
+			c.Phase = int(r.whole())
+		case "hash":
+			once(7)
+			c.Hash = domain.HashKind(r.text())
+		default:
+			r.settings(c, string(name), once)
+		}
+	})
+}
+
+func (r *reader) settings(c *config, name string, once func(uint)) {
+	switch name {
+	case "tags":
+		once(8)
+		c.Tags = r.texts()
+	case "unit_type":
+		once(9)
+		c.UnitType = r.text()
+	case "salt":
+		once(10)
+		c.Salt = r.text()
+	case "traffic_ppm":
+		once(11)
+		c.TrafficPPM = int(r.whole())
+	case "audience":
+		once(12)
+		c.Audience = r.raw()
+	case "variations":
+		once(13)
+		c.Variations = make([]Variation, 0, usual)
+		r.list(func() { c.Variations = append(c.Variations, r.variation()) })
+	case "split":
+		once(14)
+		c.Split = make([]domain.SplitRange, 0, usual)
+		r.list(func() { c.Split = append(c.Split, r.piece()) })
+	case "layer":
+		once(15)
+		c.Layer = r.layer()
+	case "overrides":
+		once(16)
+		c.Overrides = r.overrides()
+	case "prerequisites":
+		once(17)
+		r.list(func() { c.Prerequisites = append(c.Prerequisites, r.prerequisite()) })
+	default:
+		r.skip()
+	}
+}
+
+func (r *reader) variation() (v Variation) {
+	r.object(func(name []byte) {
+		switch string(name) {
+		case "key":
+			v.Key = r.text()
+		case "value":
+			v.Value = append(v.Value, r.raw()...)
+		default:
+			r.skip()
+		}
+	})
+	return v
+}
+
+func (r *reader) piece() (p domain.SplitRange) {
+	r.object(func(name []byte) {
+		switch string(name) {
+		case "variation":
+			p.Variation = r.text()
+		case "from":
+			p.From = int(r.whole())
+		case "to":
+			p.To = int(r.whole())
+		default:
+			r.skip()
+		}
+	})
+	return p
+}
+
+func (r *reader) layer() *domain.LayerShare {
+	if r.null() {
+		return nil
+	}
+	l := new(domain.LayerShare)
+	r.object(func(name []byte) {
+		switch string(name) {
+		case "key":
+			l.Key = r.text()
+		case "slots":
+			r.list(func() {
+				p := r.piece()
+				l.Slots = append(l.Slots, domain.Range{From: p.From, To: p.To})
+			})
+		default:
+			r.skip()
+		}
+	})
+	return l
+}
+
+func (r *reader) overrides() map[string]string {
+	var units map[string]string
+	r.object(func(name []byte) {
+		if units == nil {
+			units = make(map[string]string)
+		}
+		unit := string(name)
+		units[unit] = r.text()
+	})
+	return units
+}
+
+func (r *reader) prerequisite() (p domain.Prerequisite) {
+	r.object(func(name []byte) {
+		switch string(name) {
+		case "experiment":
+			p.Experiment = r.text()
+		case "variations":
+			p.Variations = r.texts()
+		default:
+			r.skip()
+		}
+	})
+	return p
+}
+
+func (r *reader) texts() (list []string) {
+	r.list(func() { list = append(list, r.text()) })
+	return list
+}
