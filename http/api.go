@@ -121,6 +121,11 @@ func (a *api) mount(metrics http.Handler) error {
 		}
 		adapter.Handle(op, a.serve(r))
 	}
+	for _, r := range edgeRoutes() {
+		if _, err := doc.add(r); err != nil {
+			return fmt.Errorf("route %s %s: %w", r.method, r.path, err)
+		}
+	}
 	return a.publish(doc)
 }
 

@@ -55,7 +55,7 @@ func schemas() fields {
 	return join(
 		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), explainSchemas(),
 		layerSchemas(), segmentSchemas(), memberSchemas(), metricSchemas(), holdoutSchemas(), keySchemas(),
-		healthSchemas(), problemSchemas(),
+		edgeSchemas(), healthSchemas(), problemSchemas(),
 	)
 }
 
@@ -102,7 +102,7 @@ func describe(r route) string {
 
 func parameters(r route) []*huma.Param {
 	var all []*huma.Param
-	for _, name := range []string{"id", "date"} {
+	for _, name := range []string{"id", "date", "flag"} {
 		if strings.Contains(r.path, "{"+name+"}") {
 			all = append(all, &huma.Param{Ref: "#/components/parameters/" + name})
 		}
@@ -129,6 +129,12 @@ func headersOf(r route) []string {
 	if r.waits {
 		names = append(names, "Assay-Min-Position")
 	}
+	switch {
+	case r.ok.tagged:
+		return append(names, "If-None-Match")
+	case r.edge:
+		return names
+	}
 	return append(names, "Request-Id", "Correlation-Id")
 }
 
@@ -152,6 +158,9 @@ func responses(r route) map[string]*huma.Response {
 	for _, name := range answerHeaders(r) {
 		ok.Headers[name] = &huma.Param{Ref: "#/components/headers/" + name}
 	}
+	if r.ok.tagged {
+		ok.Headers["ETag"] = &huma.Param{Ref: "#/components/headers/Revision"}
+	}
 	if r.ok.schema != "" {
 		ok.Content = map[string]*huma.MediaType{}
 		for _, media := range r.types() {
@@ -165,15 +174,35 @@ func responses(r route) map[string]*huma.Response {
 		}
 	}
 	all := map[string]*huma.Response{strconv.Itoa(r.ok.status): ok}
+	if r.ok.tagged {
+		all[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: http.StatusText(http.StatusNotModified), Headers: ok.Headers}
+	}
 	for _, status := range faultsOf(r) {
-		all[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problemName(status)}
+		all[strconv.Itoa(status)] = refusal(r, status)
 	}
 	return all
+}
+
+func refusal(r route, status int) *huma.Response {
+	if r.failure == "" {
+		return &huma.Response{Ref: "#/components/responses/" + problemName(status)}
+	}
+	response := &huma.Response{
+		Description: http.StatusText(status), Headers: map[string]*huma.Param{},
+		Content: map[string]*huma.MediaType{jsonType: {Schema: ref(r.failure)}},
+	}
+	for _, name := range problemHeaders(status) {
+		response.Headers[name] = &huma.Param{Ref: "#/components/headers/" + name}
+	}
+	return response
 }
 
 func rawExample(example string) json.RawMessage { return json.RawMessage(example) }
 
 func answerHeaders(r route) []string {
+	if r.edge {
+		return []string{"Assay-Position", "Assay-Stale"}
+	}
 	names := []string{"Request-Id", "Correlation-Id"}
 	if r.ok.versioned {
 		names = append(names, "ETag")
@@ -192,6 +221,10 @@ func answerHeaders(r route) []string {
 
 // faultsOf lists the statuses of the problems that a route may answer.
 func faultsOf(r route) []int {
+	if r.edge {
+		slices.Sort(r.faults)
+		return r.faults
+	}
 	if r.path == "/readyz" {
 		return []int{http.StatusServiceUnavailable}
 	}

@@ -26,6 +26,11 @@ func commonParameters() map[string]*huma.Param {
 			Name: "date", In: "path", Required: true, Description: "A UTC day, YYYY-MM-DD.",
 			Schema: format("", "date"), Example: "2026-01-31",
 		},
+		"flag": {
+			Name: "flag", In: "path", Required: true, Description: "The experiment's key.",
+			Schema: text("", maxRef), Example: "checkout-button",
+		},
+		"If-None-Match": header("If-None-Match", "The ETag of what the client has.", text("", 1000), `"42-6c62272e07bb0142"`),
 		"If-Match": header("If-Match", "Run the command only if the entity has this version: the ETag of an answer. Otherwise 412. * is any version.",
 			pattern("", `^(\*|"[1-9][0-9]*")$`), `"3"`),
 		"Idempotency-Key": header("Idempotency-Key", "Makes retries safe: the same key by the same actor, with the same request, replays the first answer; with another request it is refused.",
@@ -47,6 +52,8 @@ func commonHeaders() map[string]*huma.Param {
 	}
 	return map[string]*huma.Param{
 		"ETag":                header("The entity's version.", pattern("", `^"[0-9]+"$`), `"3"`),
+		"Revision":            header("The revision of what was answered.", text("", 100), `"42-6c62272e07bb0142"`),
+		"Assay-Stale":         header("Sent when nothing has confirmed for a while that the answer is the newest.", oneOf("", "true"), nil),
 		"Assay-Position":      header("The ledger's position after a command, or that of the last event in what was read.", count("", 0), 42),
 		"Location":            header("Where the new entity stands.", format("", "uri-reference"), nil),
 		"Idempotent-Replayed": header("Sent when the answer is that of an earlier request.", oneOf("", "true"), nil),

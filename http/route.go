@@ -45,9 +45,15 @@ type route struct {
 	conditional bool
 	// waits says that Assay-Min-Position is honoured.
 	waits bool
-	body  *body
-	query []param
-	ok    success
+	// edge routes are documented here and answered by package edge.
+	edge bool
+	// failure is the form of its refusals, where they are no problems.
+	failure string
+	// faults are the statuses of its refusals, where they are not the usual.
+	faults []int
+	body   *body
+	query  []param
+	ok     success
 	// handle answers; raw does so where there is no domain behind it.
 	handle func(*api, context.Context, *input) (answer, error)
 	raw    func(*api, http.ResponseWriter, *http.Request)
@@ -81,6 +87,8 @@ type success struct {
 	// versioned answers have an ETag and Assay-Position.
 	versioned bool
 	located   bool
+	// tagged answers have an ETag of their own kind.
+	tagged bool
 }
 
 // types returns the media types of the route's success.
