@@ -3,6 +3,7 @@ package edge
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -132,4 +133,37 @@ func TestEvaluateSaysWhatTheEvaluatorSays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// However many flags there are, answering them allocates a handful of objects.
+func TestAnswersAllocateLittle(t *testing.T) {
+	s := idle(t, Config{RateLimit: RateLimit{PerSecond: -1}})
+	token := s.addKey(domain.Key{Name: "server", Role: domain.Server}, 1)
+	s.show(t, workload(300))
+	for path, most := range map[string]float64{"/evaluate": 60, flagsPath: 60, flagsPath + "/experiment-1": 60, "/snapshot": 40} {
+		body := strings.NewReader("")
+		req, err := http.NewRequest(http.MethodPost, path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := `{"context":{"targetingKey":"u1",` + attributes + `}}`
+		switch path {
+		case "/evaluate":
+			text = `{"unit":"u1","attributes":{` + attributes + `}}`
+		case "/snapshot":
+			req.Method, text = http.MethodGet, ""
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", jsonType)
+		req.ContentLength, req.Body = int64(len(text)), io.NopCloser(body)
+		w := &discard{header: http.Header{}}
+		got := testing.AllocsPerRun(50, func() {
+			body.Reset(text)
+			clear(w.header)
+			s.ServeHTTP(w, req)
+		})
+		if got > most || w.size == 0 {
+			t.Errorf("%s: %v allocations for %d bytes, want at most %v", path, got, w.size, most)
+		}
+	}
 }
