@@ -1,103 +1,105 @@
 package projections
 
 import (
-	"errors"
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 )
 
+// selectRecords is what a reader reads, in binary.
+const selectRecords = `select position, stream_id, version, type, schema_version, data, data_hash, command_id,
+	actor, key_id, reason, request_id, correlation_id, recorded_at, hash from events`
+
+// recordTypes are those of its columns.
+func recordTypes() []uint32 {
+	return []uint32{
+		pgtype.Int8OID, pgtype.TextOID, pgtype.Int4OID, pgtype.TextOID, pgtype.Int4OID, pgtype.JSONOID, pgtype.ByteaOID, pgtype.UUIDOID,
+		pgtype.TextOID, pgtype.TextOID, pgtype.TextOID, pgtype.TextOID, pgtype.TextOID, pgtype.TimestamptzOID, pgtype.ByteaOID,
+	}
+}
+
 // reader reads rows of the ledger that may have been tampered with in any
-// column. It makes as little garbage as it can: a ledger is read by the million.
+// column. It takes values as they come over the wire, and makes as little
+// garbage as it can: a ledger is read by the million.
 type reader struct {
 	rows pgx.Rows
-	row  struct {
-		position                               pgtype.Int8
-		version, schema                        pgtype.Int4
-		stream, typ                            borrowed
-		data, dataHash, hash                   borrowed
-		command                                pgtype.UUID
-		actor, key, reason, request, correlate borrowed
-		at                                     pgtype.Timestamptz
-	}
-	targets []any
+	// asMade says that the columns have the types that they were made with.
+	asMade bool
 	// streams and types are those that were seen: each text is made once.
 	streams map[string]domain.Stream
 	types   map[string]string
 	before  *eventstore.Record
 }
 
-// borrowed is a value in pgx's own buffer, gone with the next row; nil is null.
-type borrowed []byte
-
-func (b *borrowed) ScanBytes(v []byte) error {
-	*b = v
-	return nil
-}
-
+// newReader returns a reader of rows whose first has come: before, nobody knows
+// their columns.
 func newReader(rows pgx.Rows) *reader {
-	r := &reader{rows: rows, streams: map[string]domain.Stream{}, types: map[string]string{}, before: &eventstore.Record{}}
-	w := &r.row
-	r.targets = []any{
-		&w.position, &w.stream, &w.version, &w.typ, &w.schema, &w.data, &w.dataHash, &w.command,
-		&w.actor, &w.key, &w.reason, &w.request, &w.correlate, &w.at, &w.hash,
+	asMade := slices.EqualFunc(rows.FieldDescriptions(), recordTypes(), func(column pgconn.FieldDescription, oid uint32) bool {
+		return column.DataTypeOID == oid
+	})
+	return &reader{
+		rows: rows, asMade: asMade,
+		streams: map[string]domain.Stream{}, types: map[string]string{}, before: &eventstore.Record{},
 	}
-	return r
 }
 
 // record adds the present row, which should be of that position, to the chunk.
 func (r *reader) record(c *chunk, want int64) *fault {
-	w := &r.row
-	w.position.Valid = false
-	err := r.rows.Scan(r.targets...)
-	if w.position.Valid && w.position.Int64 < want {
-		return faultf(w.position.Int64, "a record that was never appended, or twice the same position")
+	if !r.asMade {
+		return faultf(want, "the record cannot be read: a column has another type")
 	}
-	if w.position.Valid && w.position.Int64 > want {
-		return faultf(want, "the record is missing")
+	v := r.rows.RawValues()
+	if v[0] != nil {
+		switch position := int64(binary.BigEndian.Uint64(v[0])); {
+		case position < want:
+			return faultf(position, "a record that was never appended, or twice the same position")
+		case position > want:
+			return faultf(want, "the record is missing")
+		}
 	}
-	if err == nil {
-		err = r.check()
+	for _, column := range v {
+		if column == nil {
+			return faultf(want, "the record cannot be read: a column is null")
+		}
 	}
-	if err != nil {
-		return faultf(want, "the record cannot be read: %v", err)
-	}
-	if len(w.dataHash) != 32 || len(w.hash) != 32 {
+	if len(v[6]) != 32 || len(v[14]) != 32 {
 		return faultf(want, "a hash does not have 32 bytes")
+	}
+	at, finite := timestamp(v[13])
+	if !finite {
+		return faultf(want, "the record cannot be read: the time is infinite")
 	}
 	last := r.before
 	c.records = append(c.records, eventstore.Record{
-		Position: w.position.Int64, Stream: once(r.streams, w.stream), Version: int(w.version.Int32),
-		Type: once(r.types, w.typ), SchemaVersion: int(w.schema.Int32),
-		Data: c.keep(w.data), DataHash: eventstore.Hash(w.dataHash), CommandID: uuid.UUID(w.command.Bytes),
-		Actor: again(last.Actor, w.actor), KeyID: again(last.KeyID, w.key), Reason: again(last.Reason, w.reason),
-		RequestID: again(last.RequestID, w.request), CorrelationID: again(last.CorrelationID, w.correlate),
-		RecordedAt: w.at.Time.UTC(), Hash: eventstore.Hash(w.hash),
+		Position: want, Stream: once(r.streams, v[1]), Version: whole(v[2]),
+		Type: once(r.types, v[3]), SchemaVersion: whole(v[4]),
+		Data: c.keep(v[5]), DataHash: eventstore.Hash(v[6]), CommandID: uuid.UUID(v[7]),
+		Actor: again(last.Actor, v[8]), KeyID: again(last.KeyID, v[9]), Reason: again(last.Reason, v[10]),
+		RequestID: again(last.RequestID, v[11]), CorrelationID: again(last.CorrelationID, v[12]),
+		RecordedAt: at, Hash: eventstore.Hash(v[14]),
 	})
 	r.before = &c.records[len(c.records)-1]
 	return nil
 }
 
-// check looks for what no column may hold.
-func (r *reader) check() error {
-	w := &r.row
-	for _, null := range [...]bool{
-		!w.position.Valid, !w.version.Valid, !w.schema.Valid, !w.command.Valid, !w.at.Valid,
-		w.stream == nil, w.typ == nil, w.data == nil, w.dataHash == nil, w.hash == nil,
-		w.actor == nil, w.key == nil, w.reason == nil, w.request == nil, w.correlate == nil,
-	} {
-		if null {
-			return errors.New("a column is null")
-		}
-	}
-	if w.at.InfinityModifier != pgtype.Finite {
-		return errors.New("the time is infinite")
-	}
-	return nil
+// whole reads an integer.
+func whole(b []byte) int { return int(int32(binary.BigEndian.Uint32(b))) }
+
+// timestamp reads a timestamptz: microseconds since the year 2000, whose first and
+// last mean infinity.
+func timestamp(b []byte) (t time.Time, finite bool) {
+	const year2000 = 946_684_800_000_000
+	micros := int64(binary.BigEndian.Uint64(b))
+	return time.UnixMicro(year2000 + micros).UTC(), micros != math.MinInt64 && micros != math.MaxInt64
 }
 
 // once returns the text that was made for these bytes when they were first seen.

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -146,6 +147,9 @@ func (t *touched) note(r *eventstore.Record) {
 	}
 	switch e := r.Event.(type) {
 	case domain.StatusChanged:
+		if n := len(t.rows.statuses); n == cap(t.rows.statuses) {
+			t.rows.statuses = slices.Grow(t.rows.statuses, max(n, 1)) // append would copy more often
+		}
 		t.rows.statuses = append(t.rows.statuses, statusRow{
 			ID: r.Position, Experiment: of.id, Old: string(e.Old), New: string(e.New), At: r.RecordedAt,
 		})
@@ -266,4 +270,4 @@ func (t *touched) sort() {
 	})
 }
 
-func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
+func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }

@@ -12,12 +12,18 @@ import (
 	"github.com/assaylabs/assay/eventstore"
 )
 
-// chunkSize is how many records are decoded and folded at once.
-const chunkSize = 2_000
+const (
+	// chunkSize is how many records are decoded and folded at once.
+	chunkSize = 2_000
+	// ahead is how many chunks are read before they are folded.
+	ahead = 8
+)
 
 // patience lets a transaction read the whole ledger, however long that takes and
-// however long its reader is busy with what it has read.
-const patience = "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0"
+// however long its reader is busy with what it has read. Without statistics a
+// query for the last few records looks long enough to be compiled first: that
+// takes longer than to run it.
+const patience = "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local jit = off"
 
 // chunk is a run of records as read; fault says what is wrong with the first
 // record that is missing from records.
@@ -29,14 +35,23 @@ type chunk struct {
 	ready chan struct{}
 }
 
-func newChunk() *chunk {
-	return &chunk{records: make([]eventstore.Record, 0, chunkSize), ready: make(chan struct{})}
+// newChunk returns an empty chunk, in the memory of one that was folded if there
+// is one: events keep nothing of the data that they were decoded from.
+func newChunk(folded <-chan *chunk) *chunk {
+	c := &chunk{ready: make(chan struct{})}
+	select {
+	case old := <-folded:
+		c.records, c.data = old.records[:0], old.data[:0]
+	default:
+		c.records = make([]eventstore.Record, 0, chunkSize)
+	}
+	return c
 }
 
 // keep copies what a record holds to where it stays.
 func (c *chunk) keep(b []byte) []byte {
 	if cap(c.data)-len(c.data) < len(b) {
-		c.data = make([]byte, 0, max(len(b), 256<<10))
+		c.data = make([]byte, 0, max(len(b), 1<<20))
 	}
 	start := len(c.data)
 	c.data = append(c.data, b...)
@@ -58,11 +73,11 @@ func faultf(position int64, format string, args ...any) *fault {
 func stream(ctx context.Context, q eventstore.Querier, after int64, fold func(*chunk) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	chunks := make(chan *chunk, 8)
+	chunks, folded := make(chan *chunk, ahead), make(chan *chunk, ahead)
 	read := make(chan error, 1)
 	go func() {
 		defer close(chunks)
-		read <- readChunks(ctx, q, after, chunks)
+		read <- readChunks(ctx, q, after, chunks, folded)
 	}()
 	// After the end of folding chunks are still taken: the reader must not be
 	// left waiting.
@@ -76,6 +91,11 @@ func stream(ctx context.Context, q eventstore.Querier, after int64, fold func(*c
 		if err = fold(c); err != nil || c.fault != nil {
 			stopped = true
 			cancel()
+			continue
+		}
+		select {
+		case folded <- c:
+		default:
 		}
 	}
 	if failed := <-read; !stopped {
@@ -98,10 +118,8 @@ func readOn(ctx context.Context, pool *pgxpool.Pool, after int64, fold func(*chu
 }
 
 // readChunks reads rows and starts the decoding of each full chunk.
-func readChunks(ctx context.Context, q eventstore.Querier, after int64, chunks chan<- *chunk) error {
-	sql := `select position, stream_id, version, type, schema_version, data, data_hash, command_id,
-			actor, key_id, reason, request_id, correlation_id, recorded_at, hash from events`
-	args := []any{}
+func readChunks(ctx context.Context, q eventstore.Querier, after int64, chunks chan<- *chunk, folded <-chan *chunk) error {
+	sql, args := selectRecords, []any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}
 	if after > 0 { // else records with no position, or with one below 1, show too
 		sql, args = sql+` where position > $1`, append(args, after)
 	}
@@ -111,9 +129,12 @@ func readChunks(ctx context.Context, q eventstore.Querier, after int64, chunks c
 	}
 	defer rows.Close()
 	next := after + 1
-	c := newChunk()
-	reader := newReader(rows)
+	c := newChunk(folded)
+	var reader *reader
 	for rows.Next() {
+		if reader == nil {
+			reader = newReader(rows)
+		}
 		if c.fault = reader.record(c, next); c.fault != nil {
 			break
 		}
@@ -122,7 +143,7 @@ func readChunks(ctx context.Context, q eventstore.Querier, after int64, chunks c
 			if !send(ctx, chunks, c) {
 				return ctx.Err()
 			}
-			c = newChunk()
+			c = newChunk(folded)
 		}
 	}
 	if c.fault == nil {
