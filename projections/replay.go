@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,7 +41,8 @@ type ReplayOptions struct {
 // Replayed is what Replay did.
 type Replayed struct {
 	Records int64
-	// Blocked is how long appends waited for the swap.
+	// Blocked is how long appends had to wait at most, for the swap or for an
+	// attempt at it.
 	Blocked time.Duration
 }
 
@@ -72,6 +74,10 @@ func Replay(ctx context.Context, pool *pgxpool.Pool, tables []string, opts Repla
 		return Replayed{}, err
 	}
 	if err := r.catchUp(ctx); err != nil {
+		return Replayed{}, err
+	}
+	// Whoever reads the new tables first has statistics to plan with.
+	if _, err := r.conn.Exec(ctx, "analyze "+strings.Join(r.tables, staging+", ")+staging); err != nil {
 		return Replayed{}, err
 	}
 	err = r.swap(ctx)

@@ -220,6 +220,39 @@ func TestReplayWaitsForSnapshots(t *testing.T) {
 	agrees(t, l)
 }
 
+// While something vacuums a table that will be replaced, its end is waited for
+// with nothing held that a writer or a reader needs.
+func TestReplayWaitsForVacuumBesideWriters(t *testing.T) {
+	l, w := chronicle(t)
+	admin := l.Superuser(t)
+	exec(t, admin, "begin; lock table status_history in share update exclusive mode") // as vacuum and analyze do
+	owner := l.OwnerPool(t)
+	replayed := make(chan error, 1)
+	go func() {
+		_, err := projections.Replay(t.Context(), owner, projections.Tables(), projections.ReplayOptions{})
+		replayed <- err
+	}()
+	eventually(t, healTime, func() error {
+		waiting := value[*string](t, admin, `select min(mode) from pg_locks where not granted and relation = 'status_history'::regclass`)
+		if waiting == nil {
+			return errors.New("the replay does not wait")
+		}
+		if *waiting != "ShareUpdateExclusiveLock" {
+			t.Fatalf("the replay waits for %s", *waiting)
+		}
+		return nil
+	})
+	w.done(w.SetStatus(t.Context(), caller, "a2", "inactive"))
+	if value[int64](t, admin, `select count(*) from pg_locks where not granted and relation = 'status_history'::regclass`) != 1 {
+		t.Error("the replay no longer waits")
+	}
+	exec(t, admin, "commit")
+	if err := <-replayed; err != nil || w.err != nil {
+		t.Errorf("replay: %v, command: %v", err, w.err)
+	}
+	agrees(t, l)
+}
+
 // The bounds of a serving pool are not those of a replay of a long ledger.
 func TestReplayMayTakeItsTime(t *testing.T) {
 	l, _ := chronicle(t)

@@ -14,31 +14,29 @@ import (
 	"github.com/assaylabs/assay/eventstore"
 )
 
-// The swap needs every reader out of the tables. It waits for them only so long
-// at first, then twice as long, as others wait for it meanwhile: in the end
-// longer than Postgres takes to send an autovacuum away.
+// The swap needs every reader out of the tables, and others wait while it waits:
+// it tries for lockWait, then lets them go on for swapPause, until it succeeds or
+// swapTime is over.
 const (
-	firstPatience = 20 * time.Millisecond
-	lastPatience  = 1500 * time.Millisecond
-	maxSwaps      = 12
+	lockWait  = 25 * time.Millisecond
+	swapPause = 10 * lockWait
+	swapTime  = 2 * time.Minute
 )
 
 // swap lets the tables change places as soon as nobody reads them.
 func (r *replayer) swap(ctx context.Context) error {
-	patience := firstPatience
-	for attempt := 1; ; attempt++ {
-		err := r.trySwap(ctx, patience)
+	for start := time.Now(); ; {
+		err := r.trySwap(ctx)
 		var pg *pgconn.PgError
 		if !errors.As(err, &pg) || pg.Code != lockNotAvailable {
 			return err
 		}
-		if attempt == maxSwaps {
+		if time.Since(start) > swapTime {
 			return fmt.Errorf("%w: others read the tables all the time: %w", domain.ErrUnavailable, err)
 		}
-		if err := sleep(ctx, 10*patience); err != nil {
+		if err := sleep(ctx, swapPause); err != nil {
 			return err
 		}
-		patience = min(2*patience, lastPatience)
 		if err := r.catchUp(ctx); err != nil {
 			return err
 		}
@@ -58,10 +56,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// trySwap takes the new tables, the append lock, then the old tables, folds the rest and lets the
-// tables change places. Nothing is folded before all locks are held, so that
-// the catalog never is ahead of the new tables.
-func (r *replayer) trySwap(ctx context.Context, patience time.Duration) error {
+// trySwap lets the tables change places, unless somebody reads the old ones.
+// Nothing is folded before all locks are held, so that the catalog never is ahead
+// of the new tables.
+func (r *replayer) trySwap(ctx context.Context) error {
 	var start time.Time
 	err := pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
 		grants, err := tableGrants(ctx, tx)
@@ -72,9 +70,7 @@ func (r *replayer) trySwap(ctx context.Context, patience time.Duration) error {
 		if err != nil {
 			return err
 		}
-		// Autovacuum may be at the new tables: it is waited for before writers are
-		// made to wait.
-		if _, err := tx.Exec(ctx, "lock table "+strings.Join(r.tables, staging+", ")+staging+" in access exclusive mode"); err != nil {
+		if err := r.keepVacuumOut(ctx, tx); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "select one from event_head for update"); err != nil {
@@ -82,8 +78,9 @@ func (r *replayer) trySwap(ctx context.Context, patience time.Duration) error {
 		}
 		start = time.Now()
 		// No commit of a writer is on disk before this one is: it need not wait.
-		lock := fmt.Sprintf("set local synchronous_commit = off; set local lock_timeout = %d; lock table %s in access exclusive mode", patience.Milliseconds(), strings.Join(r.tables, ", "))
-		if _, err := tx.Exec(ctx, lock); err != nil {
+		_, err = tx.Exec(ctx, fmt.Sprintf("set local synchronous_commit = off; set local lock_timeout = %d; lock table %s in access exclusive mode",
+			lockWait.Milliseconds(), strings.Join(r.tables, ", ")))
+		if err != nil {
 			return err
 		}
 		if err := r.fold(ctx, r.catalog.Position()); err != nil {
@@ -95,9 +92,17 @@ func (r *replayer) trySwap(ctx context.Context, patience time.Duration) error {
 		}
 		return tx.SendBatch(ctx, b).Close()
 	})
-	if err == nil {
-		r.blocked = time.Since(start)
+	if !start.IsZero() {
+		r.blocked = max(r.blocked, time.Since(start))
 	}
+	return err
+}
+
+// keepVacuumOut takes the new tables, and the old ones as a vacuum does: whatever
+// vacuums them is waited for, and then kept out, while others read and write on.
+func (r *replayer) keepVacuumOut(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, fmt.Sprintf("lock table %s in access exclusive mode; lock table %s in share update exclusive mode",
+		strings.Join(r.tables, staging+", ")+staging, strings.Join(r.tables, ", ")))
 	return err
 }
 
