@@ -158,6 +158,11 @@ func testWebProvider(t *testing.T, dir string) {
 		t.Errorf("got %+v", got)
 	}
 
+	// The stream begins with what the page has already.
+	if got := c.told(t, 2); got.Status != 304 {
+		t.Errorf("told of what it has: %+v", got)
+	}
+
 	// The unit stays, an attribute changes: the provider still sends its ETag, and
 	// must not be told that nothing changed.
 	c.do(t, `{"do":"context","context":{"targetingKey":"u1","country":"US"}}`)
@@ -170,11 +175,7 @@ func testWebProvider(t *testing.T, dir string) {
 		t.Errorf("requests %+v", c.all)
 	}
 
-	// A toggle reaches the page without being asked for. Before it, the stream has
-	// told the page of what it has.
-	if got := c.told(t, 2); got.Status != 304 {
-		t.Errorf("told of what it has: %+v", got)
-	}
+	// A toggle reaches the page without being asked for.
 	s.show(t, demo(3, experiment("live", `"version":4`)))
 	for {
 		got := c.do(t, `{"do":"change"}`)
