@@ -62,8 +62,8 @@ func newProcess(t testing.TB, program string, args []string, env ...string) *pro
 	return p
 }
 
-// launch starts the process and waits until it is ready.
-func (p *process) launch(t testing.TB) {
+// begin starts the process.
+func (p *process) begin(t testing.TB) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(os.Getenv(programsVariable), p.name), p.args...)
 	cmd.Env, cmd.Stderr = p.env, p.log
@@ -72,9 +72,15 @@ func (p *process) launch(t testing.TB) {
 		t.Fatal(err)
 	}
 	p.child = child
+}
+
+// launch starts the process and waits until it is ready.
+func (p *process) launch(t testing.TB) {
+	t.Helper()
+	p.begin(t)
 	eventually(t, func() error {
 		select {
-		case <-child.Done():
+		case <-p.child.Done():
 			t.Fatalf("%s ended: %s", p.name, p.tail())
 		default:
 		}
