@@ -26,7 +26,7 @@ func explainRoute() route {
 		summary: "Explain what a unit gets",
 		doc: "Which variation, now, or at a time or position of the past, and why: the steps of the algorithm up to the one that decided, " +
 			"each with the record that last set what it looked at. Segments, layers, holdouts and prerequisites are those of that moment. " +
-			"All experiments where none is named.",
+			"All experiments where none is named; of more than 100, each step names the record that last wrote the settings.",
 		role: domain.Viewer, waits: true,
 		body: &body{limit: maxBody, schema: "ExplainRequest", example: `{"unit":"u7","attributes":{"country":"BR"},"experiment":"checkout-button","position":57}`},
 		ok: success{

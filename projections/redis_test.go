@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/redistest"
 	"github.com/assaylabs/assay/projections"
@@ -211,4 +213,77 @@ func TestRedisCluster(t *testing.T) {
 	for _, namespace := range []string{"", "staging"} {
 		settles(t, client, namespace, truth(t, r.ledger))
 	}
+}
+
+// sent counts the bytes of commands.
+type sent struct{ bytes atomic.Int64 }
+
+func (s *sent) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (s *sent) count(cmd redis.Cmder) {
+	for _, arg := range cmd.Args() {
+		switch v := arg.(type) {
+		case string:
+			s.bytes.Add(int64(len(v)))
+		case []byte:
+			s.bytes.Add(int64(len(v)))
+		}
+	}
+}
+
+func (s *sent) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		s.count(cmd)
+		return next(ctx, cmd)
+	}
+}
+
+func (s *sent) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		for _, cmd := range cmds {
+			s.count(cmd)
+		}
+		return next(ctx, cmds)
+	}
+}
+
+// A large segment is written when it changes, and not for the sake of others.
+func TestRedisIsSentWhatChanged(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, client redis.UniversalClient) {
+		r := newReplica(t, ledgertest.New(t))
+		r.create(t, 1)
+		r.resource(t, domain.KindSegment, "small")
+		r.resource(t, domain.KindSegment, "large")
+		ids := make([]string, 5_000)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("member-%0200d", i)
+		}
+		change := func(segment string, add ...string) {
+			t.Helper()
+			if _, err := r.ChangeMembers(t.Context(), commands.Call{}, segment, add, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		change("large", ids...)
+		r.project(t, client, "")
+		settles(t, client, "", truth(t, r.ledger))
+		var hook sent
+		client.AddHook(&hook)
+		for name, do := range map[string]struct {
+			change func()
+			most   int64
+		}{
+			"a toggle":        {func() { r.set(t, "e0", "active") }, 20_000},
+			"another segment": {func() { change("small", "x", "y") }, 20_000},
+			"one of many":     {func() { change("large", "x") }, 2_000_000},
+		} {
+			before := hook.bytes.Load()
+			do.change()
+			settles(t, client, "", truth(t, r.ledger))
+			if n := hook.bytes.Load() - before; n > do.most {
+				t.Errorf("%s sent %d bytes, want at most %d", name, n, do.most)
+			}
+		}
+	})
 }

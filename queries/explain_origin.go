@@ -13,6 +13,11 @@ import (
 	"github.com/assaylabs/assay/evaluator"
 )
 
+// exactly is of how many experiments at most it is found out since which record
+// each setting has been as it is. Of more it would take too long, and the record
+// that last wrote them all is named.
+const exactly = 100
+
 // origins finds which record last set what a step looks at.
 type origins struct {
 	past     *past
@@ -74,6 +79,9 @@ func (s *settings) looksAt(check string) [][]byte {
 // readHistory reads the whole documents of all that was read, up to then.
 func (o *origins) readHistory(ctx context.Context) error {
 	o.history, o.wanted = map[domain.Stream][]revision{}, map[int64]bool{o.past.position: true}
+	if len(o.past.experiments) > exactly {
+		return nil
+	}
 	var streams []string
 	for _, e := range o.past.experiments {
 		streams = append(streams, string(domain.StreamOf(domain.KindExperiment, e.ID)))
@@ -84,9 +92,11 @@ func (o *origins) readHistory(ctx context.Context) error {
 	for _, h := range o.past.holdouts {
 		streams = append(streams, string(domain.StreamOf(domain.KindHoldout, h.ID)))
 	}
-	rows, err := o.past.tx.Query(ctx, `select stream_id, position, data from events
-		where stream_id = any ($1) and position <= $2 and (type like '%.created' or type like '%.changed')
-		order by stream_id, position`, streams, o.past.position)
+	rows, err := o.past.tx.Query(ctx, `select s, position, data from unnest($1::text[]) s, lateral (
+			select position, data from events
+			where stream_id = s and position <= $2 and (type like '%.created' or type like '%.changed')
+			order by position
+		) e`, streams, o.past.position)
 	if err != nil {
 		return err
 	}
@@ -150,7 +160,10 @@ func (o *origins) switched(stream domain.Stream) int64 {
 	if position := o.past.switched[id]; position != 0 {
 		return position
 	}
-	return o.history[stream][0].position
+	if all := o.history[stream]; len(all) > 0 {
+		return all[0].position
+	}
+	return o.past.written[stream]
 }
 
 // set is the position of the oldest document since when what the check looks at
@@ -158,6 +171,9 @@ func (o *origins) switched(stream domain.Stream) int64 {
 func (o *origins) set(stream domain.Stream, check string) int64 {
 	all := o.history[stream]
 	last := len(all) - 1
+	if last < 0 {
+		return o.past.written[stream]
+	}
 	now := all[last].settings().looksAt(check)
 	for last > 0 && slices.EqualFunc(all[last-1].settings().looksAt(check), now, bytes.Equal) {
 		last--

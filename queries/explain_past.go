@@ -41,13 +41,16 @@ type past struct {
 	// switched are the positions at which experiments got their status; 0 where
 	// they were created with it.
 	switched map[uuid.UUID]int64
+	// written are the positions of the last whole documents.
+	written map[domain.Stream]int64
 }
 
 // readPast reads the experiment with that id, or all, and what they depend on.
 func readPast(ctx context.Context, tx pgx.Tx, position int64, id *uuid.UUID, ids []string) (*past, error) {
 	p := &past{
 		tx: tx, position: position, ids: ids,
-		experiments: map[string]*domain.Experiment{}, layers: map[string]*domain.Layer{}, switched: map[uuid.UUID]int64{},
+		experiments: map[string]*domain.Experiment{}, layers: map[string]*domain.Layer{},
+		switched: map[uuid.UUID]int64{}, written: map[domain.Stream]int64{},
 	}
 	if err := p.readResources(ctx); err != nil {
 		return nil, err
@@ -121,7 +124,7 @@ func (w *whole) targets() []any {
 	return []any{&w.position, &w.version, &w.typ, &w.schema, &w.at, &w.data}
 }
 
-// decode returns the record's event, with the entity's header stamped.
+// decode returns the record's event.
 func (w *whole) decode() (domain.Event, error) {
 	event, err := eventstore.Decode(w.typ, w.schema, w.data)
 	if err != nil {
@@ -130,8 +133,10 @@ func (w *whole) decode() (domain.Event, error) {
 	return event, nil
 }
 
-func (w *whole) stamp(h *domain.Header) {
+// stamp makes a header what it was after the record.
+func (p *past) stamp(w *whole, kind domain.Kind, h *domain.Header) {
 	h.Position, h.Version, h.UpdatedAt = w.position, w.version, w.at.UTC()
+	p.written[domain.StreamOf(kind, h.ID)] = w.position
 }
 
 func (p *past) readResources(ctx context.Context) error {
@@ -161,12 +166,12 @@ func (p *past) readResources(ctx context.Context) error {
 }
 
 func (p *past) addLayer(w *whole, l domain.Layer) {
-	w.stamp(&l.Header)
+	p.stamp(w, domain.KindLayer, &l.Header)
 	p.layers[l.Key] = &l
 }
 
 func (p *past) addHoldout(w *whole, h domain.Holdout) {
-	w.stamp(&h.Header)
+	p.stamp(w, domain.KindHoldout, &h.Header)
 	p.holdouts = append(p.holdouts, h)
 }
 
@@ -194,7 +199,7 @@ func (p *past) readExperiments(ctx context.Context, ids []uuid.UUID, keys []stri
 		default:
 			return fmt.Errorf("record %d: %s holds no experiment", w.position, w.typ)
 		}
-		w.stamp(&x.Header)
+		p.stamp(&w, domain.KindExperiment, &x.Header)
 		if switched != nil {
 			p.switched[x.ID] = *switched
 			if *switched > w.position {

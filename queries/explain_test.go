@@ -275,6 +275,36 @@ func TestExplainNamesRecords(t *testing.T) {
 	}
 }
 
+// Of many experiments the record that last wrote the settings is named.
+func TestExplainOfMany(t *testing.T) {
+	s := newStack(t)
+	batch := make([]commands.BatchCommand, exactly+1)
+	for i := range batch {
+		batch[i] = commands.BatchCommand{Op: "create", Body: fmt.Appendf(nil, `{"name":"x","key":"e%03d"}`, i)}
+	}
+	if _, err := s.commands.Batch(t.Context(), commands.Call{}, batch); err != nil {
+		t.Fatal(err)
+	}
+	s.set(t, "e000", domain.Active)           // 102
+	s.patch(t, "e000", `{"description":"d"}`) // 103
+	got := s.explained(t, Question{Unit: "u"}).Explanations
+	if len(got) != exactly+1 || got[0].Reason != evaluator.Split {
+		t.Fatalf("%d explanations, the first is %+v", len(got), got[0])
+	}
+	for i, step := range got[0].Steps {
+		want := int64(103)
+		if step.Check == "status" {
+			want = 102
+		}
+		if step.Record.Position != want || step.Record.Type == "" {
+			t.Errorf("step %d: %s names %+v, want %d", i, step.Check, step.Record, want)
+		}
+	}
+	if step := got[1].Steps[0]; step.Record.Position != 2 {
+		t.Errorf("%+v", step)
+	}
+}
+
 func TestExplainMoments(t *testing.T) {
 	s := newStack(t)
 	if got := s.explained(t, Question{Unit: "u"}); got.Position != 0 || len(got.Explanations) != 0 {
