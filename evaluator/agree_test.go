@@ -12,10 +12,10 @@ import (
 	"github.com/assaylabs/assay/evaluator"
 )
 
-// asked are the calls of our vectors, by configuration.
+// asked are calls like those of our vectors, by configuration.
 func asked(t *testing.T) (snapshots []*evaluator.Snapshot, calls [][]call) {
 	t.Helper()
-	v := makeVectors(t)
+	v := makeVectors(t, 16, 2_500)
 	snapshots = compileAll(t, v.Configurations)
 	calls = make([][]call, len(snapshots))
 	for _, c := range v.Calls {

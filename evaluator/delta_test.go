@@ -79,7 +79,7 @@ func TestMergeOfSince(t *testing.T) {
 		l := newLedger(t)
 		keep := rapid.IntRange(1, 4).Draw(r, "tombstones kept")
 		documents := []evaluator.Document{l.document()}
-		for n := range rapid.IntRange(1, 25).Draw(r, "commands") {
+		for n := range rapid.IntRange(1, 14).Draw(r, "commands") {
 			l.step(r, n)
 			documents = append(documents, forgetting(l.document(), keep))
 		}

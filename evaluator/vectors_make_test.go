@@ -21,12 +21,12 @@ const (
 // maker makes configurations and calls, always the same ones.
 type maker struct{ *rand.Rand }
 
-func makeVectors(t *testing.T) vectors {
+func makeVectors(t *testing.T, configurations, calls int) vectors {
 	t.Helper()
 	m := maker{rand.New(rand.NewPCG(4, 1))}
 	v := vectors{Schema: vectorSchema}
 	var models []model
-	for i := range madeConfigurations {
+	for i := range configurations {
 		document, err := json.Marshal(m.document(i))
 		if err != nil {
 			t.Fatal(err)
@@ -38,8 +38,8 @@ func makeVectors(t *testing.T) vectors {
 		models = append(models, made)
 		v.Configurations = append(v.Configurations, configuration{fmt.Sprintf("made %d", i), document})
 	}
-	for i := range madeCalls {
-		c := m.call(i%madeConfigurations, models[i%madeConfigurations])
+	for i := range calls {
+		c := m.call(i%configurations, models[i%configurations])
 		c.Variation, c.Reason = models[c.Configuration].evaluate(c.Experiment, c.subject())
 		v.Calls = append(v.Calls, c)
 	}

@@ -126,7 +126,7 @@ var update = flag.Bool("update", false, "write testdata/vectors.json anew")
 
 // TestVectorsAreTheModels holds our file to the model that makes it.
 func TestVectorsAreTheModels(t *testing.T) {
-	v := makeVectors(t)
+	v := makeVectors(t, madeConfigurations, madeCalls)
 	counts := map[string]int{}
 	for _, c := range v.Calls {
 		counts[c.Reason]++
