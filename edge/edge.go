@@ -204,9 +204,6 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve answers and returns the status.
 func (e *Edge) serve(w http.ResponseWriter, r *http.Request, route route, key string, now time.Time) int {
-	h := w.Header()
-	h["X-Content-Type-Options"] = e.headers.noSniff
-	h["Cache-Control"] = e.headers.noStore
 	v := e.view()
 	if r.Method == http.MethodOptions {
 		return e.preflight(w, r, route, v)
@@ -252,10 +249,14 @@ type exchange struct {
 	who   *caller
 }
 
-// stamp says what an answer is made from.
+// stamp says what an answer is made from, and who may keep it.
 func (e *Edge) stamp(x *exchange) {
 	h := x.w.Header()
 	h["Assay-Position"] = x.view.position
+	h["Cache-Control"] = e.headers.noStore
+	if x.route == routeSnapshot {
+		h["Cache-Control"] = e.headers.cache
+	}
 	if e.feed.Stale() {
 		h["Assay-Stale"] = e.headers.yes
 	}
@@ -264,7 +265,9 @@ func (e *Edge) stamp(x *exchange) {
 // write answers 200 with a JSON body.
 func (e *Edge) write(x *exchange, body []byte) int {
 	e.stamp(x)
-	x.w.Header()["Content-Type"] = e.headers.json
+	h := x.w.Header()
+	h["Content-Type"] = e.headers.json
+	h["X-Content-Type-Options"] = e.headers.noSniff
 	_, _ = x.w.Write(body) // the client is gone: nobody is left to tell
 	return http.StatusOK
 }

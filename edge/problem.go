@@ -68,6 +68,7 @@ type ofrepFailure struct {
 func (e *Edge) fail(x *exchange, f *fault) int {
 	h := x.w.Header()
 	h["Cache-Control"] = e.headers.noStore
+	h["X-Content-Type-Options"] = e.headers.noSniff
 	if f.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(f.retryAfter))
 	}

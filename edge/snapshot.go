@@ -161,9 +161,6 @@ func (e *Edge) serveResource(x *exchange, r *resource) int {
 		body = r.whole // the client has all of it: nothing changed
 	}
 	h := x.w.Header()
-	if x.route == routeSnapshot {
-		h["Cache-Control"] = e.headers.cache
-	}
 	if h["Vary"] == nil {
 		h["Vary"] = e.headers.vary
 	} else {

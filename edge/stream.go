@@ -99,6 +99,7 @@ func (e *Edge) stream(x *exchange) int {
 	e.stamp(x)
 	h := x.w.Header()
 	h.Set("Content-Type", "text/event-stream")
+	h["X-Content-Type-Options"] = e.headers.noSniff
 	h.Set("X-Accel-Buffering", "no") // or nginx keeps events to itself
 	s := listener{w: x.w, rc: http.NewResponseController(x.w), told: x.r.Header.Get("Last-Event-ID")}
 	if s.rc.SetReadDeadline(time.Time{}) != nil {
