@@ -84,11 +84,7 @@ func (r *reporter) add(e *tracking.Event) error {
 	if e.ID == uuid.Nil {
 		e.ID, _ = uuid.NewV7() // the system's randomness never fails
 	}
-	var encoded json.RawMessage
-	var err error
-	if r.url != "" {
-		encoded, err = e.Encode()
-	}
+	encoded, err := e.Encode()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e.Type == tracking.Exposure {

@@ -136,7 +136,7 @@ func TestTrack(t *testing.T) {
 	flags.Track(t.Context(), "purchase", user("u1", nil), openfeature.NewTrackingEventDetails(9.5).Add("currency", "EUR"))
 	flags.Track(t.Context(), "purchase", user("", nil), openfeature.NewTrackingEventDetails(1))
 	// sdktest sends nothing; that the event was understood shows in the counts.
-	want := sdk.Stats{Events: 2, Dropped: sdk.Drops{Disabled: 2}}
+	want := sdk.Stats{Events: 2, Dropped: sdk.Drops{Disabled: 1, Invalid: 1}}
 	if s := client.Stats(); s != want {
 		t.Errorf("counted %+v, want %+v", s, want)
 	}
