@@ -66,7 +66,8 @@ type source struct {
 	name string
 
 	mu    sync.Mutex
-	held  *feed.Update // guarded by mu, as all below; nil: have is current
+	held  *feed.Update // guarded by mu, as all below
+	given *feed.Update // what was returned last
 	err   error
 	hang  bool
 	asked int
@@ -84,7 +85,10 @@ func (s *source) Name() string { return s.name }
 func (s *source) Fetch(ctx context.Context, have *feed.State) (*feed.Update, error) {
 	s.mu.Lock()
 	s.asked++
-	held, err, hang := s.held, s.err, s.hang
+	held, err, hang, known := s.held, s.err, s.hang, s.held == s.given
+	if err == nil {
+		s.given = held
+	}
 	s.mu.Unlock()
 	switch {
 	case hang:
@@ -92,7 +96,7 @@ func (s *source) Fetch(ctx context.Context, have *feed.State) (*feed.Update, err
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, err
-	case have != nil && have.Document.Position == held.Document.Position && have.Source == s.name:
+	case known && have != nil && have.Document.Position == held.Document.Position && have.Source == s.name:
 		return nil, nil
 	}
 	return held, nil
