@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -210,6 +211,7 @@ func (c *compiler) addExperiments(configs []*config) {
 	s.byKey = make(map[string]*Experiment, len(configs))
 	s.rules = make([]rule, len(configs))
 	s.required, c.place = make([]int32, len(configs)), make([]int32, len(configs))
+	c.addAudiences(configs)
 	// Side by side in memory, for the sake of caches.
 	together, keys := make([]Experiment, len(configs)), keysOf(configs)
 	for i, e := range configs {
@@ -221,7 +223,9 @@ func (c *compiler) addExperiments(configs []*config) {
 		s.rules[i].at = int32(i)
 		s.required[i] = -1
 	}
-	slices.SortStableFunc(s.rules, func(a, b rule) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.layer, b.layer)) })
+	slices.SortStableFunc(s.rules, func(a, b rule) int {
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.layer, b.layer), cmp.Compare(a.audience, b.audience))
+	})
 	for i := range s.rules {
 		c.place[s.rules[i].at] = int32(i)
 		for g := s.rules[i].group; g < other; g++ {
@@ -236,6 +240,16 @@ func (c *compiler) addExperiments(configs []*config) {
 	}
 	for i, e := range s.experiments {
 		e.rule = s.rules[c.place[i]]
+	}
+}
+
+// addAudiences orders audiences by their text: those that begin with the same
+// test are then matched after each other, which processors foretell better.
+func (c *compiler) addAudiences(configs []*config) {
+	aimed := slices.DeleteFunc(slices.Clone(configs), func(e *config) bool { return e.audience == nil })
+	slices.SortFunc(aimed, func(a, b *config) int { return bytes.Compare(a.Audience, b.Audience) })
+	for _, e := range aimed {
+		c.program.Add(e.audience)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // chance.
 func TestShortForm(t *testing.T) {
 	for _, kind := range kinds() {
-		ids := kind.list(4_000)
-		ours, err := assigned(150, ids)
+		ids := kind.list(2_500)
+		ours, err := assigned(120, ids)
 		if err != nil {
 			t.Fatal(err)
 		}
