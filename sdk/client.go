@@ -193,8 +193,8 @@ func (c *Client) wait(ctx context.Context, enough func(*view) bool) error {
 }
 
 // OnChange has f called after each change, from one goroutine of the client's:
-// it should be quick. Changes that come faster than f are told as one. cancel
-// ends it.
+// it should be quick, and must not close the client. Changes that come faster
+// than f are told as one. cancel ends it.
 func (c *Client) OnChange(f func(Change)) (cancel func()) {
 	if c == nil {
 		return func() {}

@@ -32,15 +32,28 @@ type intake struct {
 	faults  []string
 }
 
-// answer is one of the server's. One that stores has its acknowledgement lost.
+// answer is one of the server's. One that stores without 202 has its
+// acknowledgement lost.
 type answer struct {
-	status int
+	status int // or cut, or hang
 	after  string
 	body   string
 	stores bool
 }
 
+// A server may end the connection, or say nothing.
+const cut, hang = -1, -2
+
 func (in *intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch in.answer(w, r) {
+	case cut:
+		panic(http.ErrAbortHandler)
+	case hang:
+		<-r.Context().Done()
+	}
+}
+
+func (in *intake) answer(w http.ResponseWriter, r *http.Request) (status int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if r.Method != http.MethodPost || r.URL.Path != "/track" || r.Header.Get("Authorization") != "Bearer secret" {
@@ -62,12 +75,15 @@ func (in *intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if next.after != "" {
 		w.Header().Set("Retry-After", next.after)
 	}
+	if next.status < 0 {
+		return next.status
+	}
 	w.WriteHeader(next.status)
 	if next.status == http.StatusAccepted && next.body == "" {
 		_ = json.NewEncoder(w).Encode(receipt) // a test sees what is missing
-		return
 	}
 	fmt.Fprint(w, next.body)
+	return next.status
 }
 
 func (in *intake) store(batch tracking.Batch) tracking.Receipt {
@@ -232,6 +248,9 @@ func TestExposuresAreKeptAndRetried(t *testing.T) {
 		{"a token not known yet", []answer{{status: 401}}, 500 * time.Millisecond, time.Second},
 		{"no such route", []answer{{status: 404}}, 500 * time.Millisecond, time.Second},
 		{"stored, and the answer lost", []answer{{status: 504, stores: true}}, 500 * time.Millisecond, time.Second},
+		{"cut off", []answer{{status: cut}}, 500 * time.Millisecond, time.Second},
+		{"stored, and cut off", []answer{{status: cut, stores: true}}, 500 * time.Millisecond, time.Second},
+		{"silence", []answer{{status: hang, stores: true}}, 10500 * time.Millisecond, 11 * time.Second},
 		{"another's answer", []answer{{status: 200, body: "<html>"}}, 500 * time.Millisecond, time.Second},
 		{"a receipt that is cut off", []answer{{status: 202, stores: true, body: `{"accepted":`}}, 500 * time.Millisecond, time.Second},
 		{"a receipt for something else", []answer{{status: 202, body: `{"accepted":1}`}}, 500 * time.Millisecond, time.Second},

@@ -128,7 +128,10 @@ func (c *Client) replace(key string, made func(position int64) any) {
 // change makes another document, one position on, and waits for the client.
 func (c *Client) change(edit func(*evaluator.Document)) {
 	c.tb.Helper()
-	position := c.source.change(edit)
+	position, faults := c.source.change(edit)
+	if len(faults) > 0 {
+		c.tb.Fatal(faults)
+	}
 	ctx, cancel := context.WithTimeout(c.tb.Context(), patience)
 	defer cancel()
 	if err := c.WaitPosition(ctx, position); err != nil {
@@ -144,17 +147,22 @@ type source struct {
 	document evaluator.Document // guarded by mu; what its lists hold never changes
 }
 
-func (s *source) change(edit func(*evaluator.Document)) (position int64) {
+// change refuses what could not be evaluated: a client would leave it out.
+func (s *source) change(edit func(*evaluator.Document)) (position int64, faults []evaluator.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	position = s.document.Position + 1
-	edit(&s.document)
-	s.document.Position = max(s.document.Position, position)
+	next := s.document
+	edit(&next)
+	next.Position = max(next.Position, s.document.Position+1)
+	if _, faults := evaluator.Compile(next); len(faults) > 0 {
+		return 0, faults
+	}
+	s.document = next
 	select {
-	case s.hints <- s.document.Position:
+	case s.hints <- next.Position:
 	default: // one is waiting: it will do
 	}
-	return s.document.Position
+	return next.Position, nil
 }
 
 // Name implements feed.Source.

@@ -1,6 +1,8 @@
 package sdktest_test
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -40,6 +42,44 @@ func TestForce(t *testing.T) {
 	}
 	if len(got) != 3 || got[0] != "u1 checkout treatment" || got[1] != "u1 checkout control" || got[2] != "u1 limit high" {
 		t.Errorf("exposures: %q", got)
+	}
+}
+
+// failing is a test that notes why it has failed.
+type failing struct {
+	testing.TB
+	why string
+}
+
+func (f *failing) Fatal(args ...any) {
+	f.why = fmt.Sprint(args...)
+	runtime.Goexit()
+}
+
+func TestWhatCouldNotBeEvaluatedFailsTheTest(t *testing.T) {
+	for name, spoil := range map[string]func(*sdktest.Client){
+		"no variation":  func(c *sdktest.Client) { c.Force("checkout", "", true) },
+		"no JSON":       func(c *sdktest.Client) { c.Force("checkout", "treatment", func() {}) },
+		"no snapshot":   func(c *sdktest.Client) { c.Load([]byte(`[]`)) },
+		"no experiment": func(c *sdktest.Client) { c.Load([]byte(`{"position":1,"experiments":[{"key":"checkout"}]}`)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &failing{TB: t}
+			client := sdktest.New(f)
+			client.Force("limit", "high", 50)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				spoil(client)
+			}()
+			<-done
+			if f.why == "" {
+				t.Error("it does not fail")
+			}
+			if got := client.Int("limit", sdk.Unit{ID: "u1"}, 0); got != 50 {
+				t.Errorf("what was there is gone: %d", got)
+			}
+		})
 	}
 }
 
