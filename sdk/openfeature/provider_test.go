@@ -2,8 +2,10 @@ package openfeature_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -266,4 +268,37 @@ func TestOneProviderForSeveralDomains(t *testing.T) {
 		t.Error(err)
 	}
 	provider.Shutdown()
+}
+
+func TestConcurrentEvaluations(t *testing.T) {
+	flags, api, client := ready(t)
+	changes := heard(api, openfeature.ProviderConfigChange)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				u := user(fmt.Sprint(g, "-", i%50), map[string]any{"country": "US"})
+				d, err := flags.IntValueDetails(t.Context(), "int", 0, u)
+				if position, _ := d.FlagMetadata.GetInt("position"); err != nil || position > 7 && d.Value != position {
+					t.Errorf("got %+v, %v", d, err)
+					return
+				}
+				flags.Track(t.Context(), "seen", u, openfeature.NewTrackingEventDetails(1))
+			}
+		})
+	}
+	for position := 8; position < 30; position++ {
+		client.Force("int", "forced", position)
+	}
+	close(stop)
+	wg.Wait()
+	if d := next(t, changes); !slices.Equal(d.FlagChanges, []string{"int"}) {
+		t.Errorf("got %+v", d)
+	}
 }
