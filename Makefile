@@ -43,7 +43,7 @@ soak:
 	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... ./internal/edgefault/... -run Soak -timeout 60m -v
 
 bench:
-	go test -run '^$$' -bench . -timeout 60m ./bench
+	go test -run '^$$' -bench . -timeout 60m ./bench ./evaluator ./targeting
 
 # Known vulnerabilities that the code calls; needs the network.
 vuln:
