@@ -142,28 +142,26 @@ func newFlagSet(s *evaluator.Snapshot) *flagSet {
 
 func (s *flagSet) flag(x *evaluator.Experiment) flag {
 	variations := x.Variations()
-	key, version := quote(x.Key()), strconv.Itoa(x.Version())
+	key := quote(x.Key())
+	// The experiment's own version: one of the whole would make every flag look
+	// changed.
+	const metadata = `,"metadata":{"assayReason":"`
+	versioned := `","version":` + strconv.Itoa(x.Version()) + `}}`
 	f := flag{ends: make([]span, endOf(evaluator.Override, len(variations)-1)+1)}
 	for i, v := range variations {
 		name, value := quote(v.Key), string(v.Value)
 		f.ofrep = append(f.ofrep, s.add(`{"key":`, key, `,"value":`, value))
 		f.assigned = append(f.assigned, s.add(key, `:{"variation":`, name, `,"value":`, value))
 		for _, r := range []evaluator.Reason{evaluator.Split, evaluator.Override} {
-			f.ends[endOf(r, i)] = s.add(`,"reason":"`, ofrepReason(r), `","variant":`, name, metadata(r, version))
+			f.ends[endOf(r, i)] = s.add(`,"reason":"`, ofrepReason(r), `","variant":`, name, metadata, r.String(), versioned)
 		}
 	}
 	for r := evaluator.Reason(0); r <= evaluator.Split; r++ {
 		if r != evaluator.Split && r != evaluator.Override {
-			f.ends[endOf(r, 0)] = s.add(`,"reason":"`, ofrepReason(r), `"`, metadata(r, version))
+			f.ends[endOf(r, 0)] = s.add(`,"reason":"`, ofrepReason(r), `"`, metadata, r.String(), versioned)
 		}
 	}
 	return f
-}
-
-// metadata has the experiment's own version: one of the whole would make every
-// flag look changed.
-func metadata(r evaluator.Reason, version string) string {
-	return `,"metadata":{"assayReason":"` + r.String() + `","version":` + version + `}}`
 }
 
 func (s *flagSet) add(parts ...string) span {
