@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -265,5 +266,38 @@ func TestRedisOfARewrittenLedger(t *testing.T) {
 	}
 	if s := old.State(); s.Up {
 		t.Errorf("its state is %+v", s)
+	}
+}
+
+// What Postgres cannot say the history of is replaced by what is newer, but that
+// does not make it unfit.
+func TestRedisBehindWhilePostgresIsAway(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Dedicated(t, nil)
+	l := ledgertest.Migrate(t, server.URL(localpg.Superuser, "postgres"))
+	r := newReplica(t, l)
+	r.create(t, 1)
+	client := open(t, redistest.Memory(t).URL())
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- projections.NewRedis(client, "", r.follower, r.pool, nil).Run(ctx) }()
+	settles(t, client, "", truth(t, l))
+	cancel()
+	<-stopped
+	r.set(t, "e0", "active")
+	want := truth(t, l)
+	restarted := newReplica(t, l)
+	eventually(t, healTime, func() error {
+		if got := shown(restarted.follower); !got.is(want) {
+			return fmt.Errorf("view %v, want %v", got, want)
+		}
+		return nil
+	})
+	server.Kill()
+	p := restarted.project(t, client, "")
+	settles(t, client, "", want)
+	well(t, p)
+	if s := p.State(); s.Healed != 0 {
+		t.Errorf("something was healed: %+v", s)
 	}
 }

@@ -86,7 +86,7 @@ func (r *Redis) step(ctx context.Context, patient bool) error {
 	}
 	// Nothing was written and nobody disturbed when there is nothing to do.
 	verdict := r.judge(ctx, at, view)
-	if verdict != mustMove && verdict != mustReplace {
+	if verdict < mustMove {
 		r.settled(ctx, at, verdict)
 		return nil
 	}
@@ -109,6 +109,8 @@ func (r *Redis) step(ctx context.Context, patient bool) error {
 			at, err = r.move(ctx, at, view)
 		case mustReplace:
 			at, err = r.replace(ctx, at, view)
+		case mustExchange:
+			at, err = r.exchange(ctx, at, view)
 		default:
 			r.settled(ctx, at, verdict)
 			return nil
@@ -144,6 +146,8 @@ const (
 	mustMove
 	// mustReplace: it is unfit.
 	mustReplace
+	// mustExchange: it is older, and nobody can say of which history.
+	mustExchange
 )
 
 // judge compares what Redis holds with the view, and with the ledger.
@@ -165,8 +169,10 @@ func (r *Redis) judge(ctx context.Context, at found, view *View) verdict {
 		return unsure
 	case !view.Loaded:
 		return isAhead
-	case foreign, err != nil && older:
-		return mustReplace // the view is newer and true, whatever the other is
+	case foreign:
+		return mustReplace
+	case err != nil && older:
+		return mustExchange // the view is newer and true, whatever the other is
 	case older:
 		return mustMove
 	}
