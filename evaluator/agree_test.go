@@ -3,6 +3,7 @@ package evaluator_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -204,7 +205,7 @@ func TestUnitIDs(t *testing.T) {
 		{[]any{"a"}, ""},
 		{map[string]any{}, ""},
 		{1.0, "1"},
-		{-0.0, "0"},
+		{math.Copysign(0, -1), "0"},
 		{1.5, ""},
 		{9007199254740991.0, "9007199254740991"},
 		{-9007199254740991.0, "-9007199254740991"},

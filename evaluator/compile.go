@@ -35,7 +35,7 @@ func Compile(d Document) (*Snapshot, []Fault) {
 	c := compiler{
 		snapshot:  &Snapshot{position: d.Position, at: d.At, unitTypes: []string{userID}},
 		layers:    map[string]*domain.Layer{},
-		unitTypes: map[string]uint16{userID: 0},
+		unitTypes: map[string]int32{userID: 0},
 		layerAt:   map[string]int32{},
 	}
 	for i := range d.Layers {
@@ -60,7 +60,7 @@ type compiler struct {
 	program   *targeting.Compiler
 	layers    map[string]*domain.Layer
 	layerAt   map[string]int32
-	unitTypes map[string]uint16
+	unitTypes map[string]int32
 	faults    []Fault
 	place     []int32 // in the rules, by experiment
 }
@@ -170,10 +170,10 @@ func peel(left []bool, to, from [][]int) {
 	}
 }
 
-func (c *compiler) unitType(name string) uint16 {
+func (c *compiler) unitType(name string) int32 {
 	i, ok := c.unitTypes[name]
 	if !ok {
-		i = uint16(len(c.snapshot.unitTypes))
+		i = int32(len(c.snapshot.unitTypes))
 		c.unitTypes[name] = i
 		c.snapshot.unitTypes = append(c.snapshot.unitTypes, name)
 	}

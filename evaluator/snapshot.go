@@ -51,7 +51,7 @@ type rule struct {
 	// layer begins at the experiment's place.
 	lane     lane
 	at       int32 // in experiments
-	unitType uint16
+	unitType int32
 	group    group
 }
 
@@ -97,7 +97,7 @@ type piece struct{ to, until, variation uint32 }
 type layer struct {
 	domain.Layer
 	salt     saltHalf
-	unitType uint16
+	unitType int32
 	order    []int32 // rules of an ordered layer's active experiments
 }
 
@@ -105,7 +105,7 @@ type holdout struct {
 	domain.Holdout
 	salt     saltHalf
 	share    uint32
-	unitType uint16
+	unitType int32
 }
 
 // Position is the ledger's, up to which the snapshot was made.

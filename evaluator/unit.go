@@ -98,7 +98,7 @@ func (i *identity) set(generation uint32, id string) {
 }
 
 // identify returns the unit's id of a type.
-func (u *Unit) identify(unitType uint16) *identity {
+func (u *Unit) identify(unitType int32) *identity {
 	i := &u.ids[unitType]
 	if i.generation != u.generation {
 		i.set(u.generation, i.textOf(u.values[u.snapshot.unitTypes[unitType]]))
