@@ -1,5 +1,5 @@
 # Needs Go alone: what else tests use is installed or fetched where that is
-# allowed, else they bring their own.
+# allowed, else they bring their own, but for Node and npm.
 
 FUZZTIME ?= 5s
 TESTENV = go run ./internal/testenv --
