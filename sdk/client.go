@@ -17,7 +17,7 @@ const (
 	lookAgain = 200 * time.Millisecond
 	// confirmWait is how long New waits for the server beside what is kept here.
 	confirmWait = time.Second
-	// flushWait bounds Flush and Close.
+	// flushWait bounds Flush.
 	flushWait = 10 * time.Second
 	// seenLimit bounds the memory of exposures: about 100 bytes each and the id.
 	seenLimit = 100_000
@@ -96,18 +96,20 @@ func (c *Client) start(ctx context.Context) {
 	})
 }
 
-// Close sends what is left of exposures and events, as long as ctx allows but for
-// 10 s at most, and ends all that the client does in the background. Evaluations
-// go on with what is known, without exposures. The error says how much could not
-// be sent. Only the first call does anything.
-func (c *Client) Close(ctx context.Context) error {
+// Close sends what is left of exposures and events, for Config.CloseWait at most,
+// and ends all that the client does in the background. Evaluations go on with
+// what is known, without exposures. The error says how much could not be sent.
+// Only the first call does anything.
+func (c *Client) Close() error {
 	if c == nil {
 		return nil
 	}
 	var err error
 	c.closing.Do(func() {
 		c.reporter.close()
-		err = c.Flush(ctx)
+		ctx, cancel := context.WithTimeout(context.Background(), c.cfg.CloseWait)
+		defer cancel()
+		err = c.reporter.flush(ctx)
 		close(c.closed)
 		c.stop()
 		c.running.Wait()

@@ -154,7 +154,7 @@ func TestWithoutASnapshot(t *testing.T) {
 			}
 		})
 	}
-	if err := (*sdk.Client)(nil).Close(t.Context()); err != nil {
+	if err := (*sdk.Client)(nil).Close(); err != nil {
 		t.Error(err)
 	}
 }
@@ -164,7 +164,7 @@ func TestWaitEndsWithTheClient(t *testing.T) {
 	waited := make(chan error)
 	go func() { waited <- client.WaitPosition(context.Background(), 99) }()
 	time.Sleep(time.Millisecond)
-	if err := client.Close(t.Context()); err != nil {
+	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-waited; !errors.Is(err, sdk.ErrClosed) {
@@ -241,7 +241,7 @@ func TestStaleness(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer client.Close(context.Background())
+		defer client.Close()
 		var told []bool
 		client.OnChange(func(c sdk.Change) {
 			if c.Experiments == nil || len(c.Experiments) > 0 {
@@ -283,7 +283,7 @@ func TestOfflineFromAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close(t.Context())
+	defer client.Close()
 	if d := client.BoolDetail("e", sdk.Unit{ID: "u1"}, false); !d.Value || d.Position != 10 || !d.Stale || client.Source() != "file" {
 		t.Errorf("got %+v from %s", d, client.Source())
 	}

@@ -38,6 +38,9 @@ type Config struct {
 	// StartWait is how long New waits for a first snapshot: 5 s when 0, not at
 	// all when negative.
 	StartWait time.Duration
+	// CloseWait is for how long Close goes on sending exposures and events: 5 s when
+	// 0, not at all when negative.
+	CloseWait time.Duration
 	// StaleAfter is for how long nothing may have confirmed what is known before
 	// answers are marked stale. 0 is the feed's default.
 	StaleAfter time.Duration
@@ -68,6 +71,7 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	c.StartWait = cmp.Or(c.StartWait, 5*time.Second)
+	c.CloseWait = cmp.Or(c.CloseWait, 5*time.Second)
 	c.ExposureWindow = cmp.Or(c.ExposureWindow, time.Hour)
 	c.ExposureQueue = cmp.Or(c.ExposureQueue, 10_000)
 	c.ExposureInterval = cmp.Or(c.ExposureInterval, 5*time.Second)

@@ -6,7 +6,7 @@
 //	if err != nil {
 //		return err // the configuration is wrong
 //	}
-//	defer client.Close(ctx)
+//	defer client.Close()
 //
 //	if client.Bool("checkout-button", sdk.Unit{ID: userID}, false) {
 //		…

@@ -32,7 +32,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err) // the configuration is wrong
 	}
-	defer client.Close(ctx)
+	defer client.Close()
 
 	if client.Bool("checkout-button", sdk.Unit{ID: "u1"}, false) {
 		fmt.Println("the new button")
@@ -41,7 +41,7 @@ func ExampleNew() {
 
 func ExampleClient_Bool() {
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	for _, unit := range []sdk.Unit{
 		{ID: "u1", Attributes: map[string]any{"country": "US"}},
 		{ID: "u2", Attributes: map[string]any{"country": "US"}},
@@ -57,7 +57,7 @@ func ExampleClient_Bool() {
 
 func ExampleClient_BoolDetail() {
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	d := client.BoolDetail("checkout-button", sdk.Unit{ID: "tester"}, false)
 	fmt.Println(d.Value, d.Variation, d.Reason, d.Version, d.Position)
 	d = client.BoolDetail("chekcout-button", sdk.Unit{ID: "tester"}, false)
@@ -73,7 +73,7 @@ func ExampleJSON() {
 		Currency string
 	}
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	fmt.Println(sdk.JSON(client, "price-list", sdk.Unit{ID: "u1"}, prices{Monthly: 10, Currency: "EUR"}))
 	// Output: {10 EUR}
 }
@@ -82,7 +82,7 @@ func ExampleJSON() {
 // only for what it shows itself.
 func ExampleClient_EvaluateAll() {
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	values := map[string]json.RawMessage{}
 	for key, d := range client.EvaluateAll(sdk.Unit{ID: "u1"}) {
 		values[key] = d.Value
@@ -97,7 +97,7 @@ func ExampleClient_EvaluateAll() {
 
 func ExampleClient_Explain() {
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	explanation, err := client.Explain("checkout-button", sdk.Unit{ID: "u1", Attributes: map[string]any{"country": "FR"}})
 	if err != nil {
 		log.Fatal(err)
@@ -116,7 +116,7 @@ func ExampleClient_Explain() {
 
 func ExampleClient_Track() {
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	err := client.Track(sdk.Event{Name: "purchase", Unit: "u1", Value: new(49.9)})
 	fmt.Println(err)
 	err = client.Track(sdk.Event{Name: "purchase"})
@@ -130,14 +130,14 @@ func ExampleClient_Track() {
 // process has it too.
 func ExampleClient_WaitPosition() {
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	fmt.Println(client.WaitPosition(context.Background(), 42))
 	// Output: <nil>
 }
 
 func ExampleClient_OnChange() {
 	client := offline()
-	defer client.Close(context.Background())
+	defer client.Close()
 	cancel := client.OnChange(func(c sdk.Change) {
 		if c.Experiments == nil || slices.Contains(c.Experiments, "price-list") {
 			fmt.Println("prices may differ from position", c.Position)

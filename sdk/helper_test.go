@@ -113,7 +113,7 @@ func quiet(t testing.TB, s feed.Source, edits ...func(*sdk.Config)) *sdk.Client 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close(context.Background()) })
+	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 

@@ -131,7 +131,7 @@ func tracked(t *testing.T, in *intake, test func(t *testing.T, client *sdk.Clien
 			t.Fatal(err)
 		}
 		test(t, client)
-		_ = client.Close(t.Context()) // most tests have closed it
+		_ = client.Close() // most tests have closed it
 		checkSums(t, client.Stats())
 		for _, fault := range in.faults {
 			t.Error("the server got", fault)
@@ -216,7 +216,7 @@ func TestEventsArrive(t *testing.T) {
 		if err := client.Track(sdk.Event{Unit: "u1"}); err == nil {
 			t.Error("an event without a name is taken")
 		}
-		if err := client.Close(t.Context()); err != nil {
+		if err := client.Close(); err != nil {
 			t.Fatal(err)
 		}
 		e := in.stored[id]
@@ -352,7 +352,7 @@ func TestCloseSendsWhatItCan(t *testing.T) {
 	in := &intake{}
 	tracked(t, in, func(t *testing.T, client *sdk.Client) {
 		client.Bool("checkout", sdk.Unit{ID: "u1"}, false)
-		if err := client.Close(t.Context()); err != nil || len(in.stored) != 1 {
+		if err := client.Close(); err != nil || len(in.stored) != 1 {
 			t.Errorf("%d stored: %v", len(in.stored), err)
 		}
 		if !client.Bool("checkout", sdk.Unit{ID: "u2"}, false) {
@@ -377,9 +377,7 @@ func TestCloseGivesUpInTime(t *testing.T) {
 			t.Errorf("Flush without a bound took %v: %v", time.Since(start), err)
 		}
 		start = time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		if err := client.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 ") {
+		if err := client.Close(); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 ") {
 			t.Errorf("what could not be sent is not told: %v", err)
 		}
 		if took := time.Since(start); took != 3*time.Second {
@@ -389,7 +387,7 @@ func TestCloseGivesUpInTime(t *testing.T) {
 		if s := client.Stats(); s != want {
 			t.Errorf("counted %+v, want %+v", s, want)
 		}
-	})
+	}, func(c *sdk.Config) { c.CloseWait = 3 * time.Second })
 }
 
 func TestTrackingCanBeOff(t *testing.T) {
@@ -402,7 +400,7 @@ func TestTrackingCanBeOff(t *testing.T) {
 		for range 2 {
 			client.Bool("checkout", sdk.Unit{ID: "u1"}, false)
 		}
-		if err := client.Close(t.Context()); err != nil {
+		if err := client.Close(); err != nil {
 			t.Fatal(err)
 		}
 		if len(in.asked) != 0 || len(seen) != 1 || seen[0].Unit != "u1" || seen[0].ID == uuid.Nil {
@@ -424,7 +422,7 @@ func TestExposuresAreAccountedFor(t *testing.T) {
 			{status: 503, after: "1"}, {status: 202, stores: true}, {status: 504, stores: true}, {status: 422},
 		}[i%4])
 	}
-	small := func(c *sdk.Config) { c.ExposureQueue = 700 }
+	small := func(c *sdk.Config) { c.ExposureQueue, c.CloseWait = 700, time.Minute }
 	tracked(t, in, func(t *testing.T, client *sdk.Client) {
 		var wg sync.WaitGroup
 		for g := range 4 {
@@ -439,7 +437,7 @@ func TestExposuresAreAccountedFor(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if err := client.Close(t.Context()); err != nil {
+		if err := client.Close(); err != nil {
 			t.Fatal(err)
 		}
 		s := client.Stats()

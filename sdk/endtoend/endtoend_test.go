@@ -158,7 +158,7 @@ func newClient(t *testing.T, cfg sdk.Config) *sdk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close(t.Context()) }) // nothing is tracked
+	t.Cleanup(func() { _ = client.Close() }) // nothing is tracked
 	return client
 }
 

@@ -18,7 +18,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer client.Close(ctx)
+	defer client.Close()
 	if err := openfeature.SetProviderAndWait(assay.NewProvider(client)); err != nil {
 		log.Fatal(err)
 	}

@@ -189,7 +189,7 @@ func TestStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close(context.Background())
+	defer client.Close()
 	started, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := api.SetProviderAndWait(started, assay.NewProvider(client)); err == nil {
@@ -226,13 +226,13 @@ func TestStaleFromTheStart(t *testing.T) {
 	if err != nil || first.Stale() {
 		t.Fatal(err)
 	}
-	_ = first.Close(t.Context()) // nothing was tracked
+	_ = first.Close() // nothing was tracked
 	server.set("")
 	client, err := sdk.New(t.Context(), sdk.Config{URL: server.url, Token: "secret", CacheDir: dir, DisableTracking: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close(context.Background())
+	defer client.Close()
 	api := isolated.NewAPI()
 	stales := heard(api, openfeature.ProviderStale)
 	if err := api.SetProviderAndWait(t.Context(), assay.NewProvider(client)); err != nil {

@@ -51,7 +51,7 @@ func New(tb testing.TB) *Client {
 		tb.Fatal(err)
 	}
 	c.Client = client
-	tb.Cleanup(func() { _ = client.Close(context.Background()) }) // there is nothing to send
+	tb.Cleanup(func() { _ = client.Close() }) // there is nothing to send
 	return c
 }
 
