@@ -185,6 +185,8 @@ func TestFaultsOfConfig(t *testing.T) {
 		{sdk.Config{URL: "https://assay.test?x", Token: "secret"}, "URL"},
 		{sdk.Config{URL: "https://", Token: "secret"}, "URL"},
 		{sdk.Config{File: "x", ExposureQueue: -1}, "negative"},
+		{sdk.Config{File: "x", StaleAfter: -1}, "StaleAfter"},
+		{sdk.Config{File: "x", Poll: 1}, "Poll"},
 	} {
 		if client, err := sdk.New(t.Context(), tt.cfg); client != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v", tt.cfg, err)

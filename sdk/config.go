@@ -122,6 +122,8 @@ func (c *Config) check() error {
 		return errors.New("sdk: Config needs URL, File or Source")
 	case c.ExposureWindow < 0 || c.ExposureQueue < 0 || c.ExposureInterval < 0:
 		return errors.New("sdk: Config has a negative ExposureWindow, ExposureQueue or ExposureInterval")
+	case c.StaleAfter < 0 || c.Poll != 0 && c.Poll < time.Millisecond:
+		return errors.New("sdk: Config has a negative StaleAfter, or a Poll of less than a millisecond")
 	case c.URL == "":
 		return nil
 	}
