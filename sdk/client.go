@@ -98,7 +98,7 @@ func (c *Client) start(ctx context.Context) {
 
 // Close sends what is left of exposures and events, for Config.CloseWait at most,
 // and ends all that the client does in the background. Evaluations go on with
-// what is known, without exposures. The error says how much could not be sent.
+// what is known, stale and without exposures. The error says how much could not be sent.
 // Only the first call does anything.
 func (c *Client) Close() error {
 	if c == nil {
@@ -114,6 +114,11 @@ func (c *Client) Close() error {
 		c.stop()
 		c.running.Wait()
 		c.reporter.abandon()
+		if v := c.view.Load(); v != nil {
+			last := *v
+			last.stale = true
+			c.view.Store(&last)
+		}
 		c.cfg.HTTPClient.CloseIdleConnections()
 	})
 	return err

@@ -358,10 +358,13 @@ func TestCloseSendsWhatItCan(t *testing.T) {
 		if !client.Bool("checkout", sdk.Unit{ID: "u2"}, false) {
 			t.Error("a closed client forgets what it knows")
 		}
+		if d := client.BoolDetail("checkout", sdk.Unit{ID: "u2"}, false); !d.Stale {
+			t.Error("a closed client claims to be up to date")
+		}
 		if err := client.Track(sdk.Event{Name: "purchase", Unit: "u1"}); !errors.Is(err, sdk.ErrClosed) {
 			t.Errorf("an event after Close: %v", err)
 		}
-		want := sdk.Stats{Exposures: 2, Events: 1, Accepted: 1, Dropped: sdk.Drops{Closed: 2}}
+		want := sdk.Stats{Exposures: 2, Events: 1, Duplicates: 1, Accepted: 1, Dropped: sdk.Drops{Closed: 2}}
 		if s := client.Stats(); s != want {
 			t.Errorf("counted %+v, want %+v", s, want)
 		}
