@@ -62,7 +62,7 @@ func (l *listening) listen(b *testing.B) {
 	if l.sdk, err = sdk.New(ctx, sdk.Config{URL: "http://" + l.addr, Token: token}); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = l.sdk.Close(ctx) })
+	b.Cleanup(func() { _ = l.sdk.Close() })
 	ready := make(chan struct{})
 	for range l.listeners {
 		conn, err := net.Dial("tcp", l.addr)
