@@ -146,19 +146,20 @@ func (d *Disk) current(at time.Time) error {
 	return os.Chtimes(filepath.Join(d.dir, newestName), time.Time{}, at)
 }
 
-// keep writes each state to disk until ctx ends, the last included. What could
-// not be written is tried again.
-func (f *Feed) keep(ctx context.Context) {
+// keep writes each state that a source has confirmed to disk until ctx ends, the
+// last included. What could not be written is tried again. begun is the state that
+// was read from here at the start.
+func (f *Feed) keep(ctx context.Context, begun *State) {
 	changed, cancel := f.Subscribe()
 	defer cancel()
 	var saved string // the ETag of what is on disk
-	if s := f.State(); s != nil && s.Source == f.disk.Name() {
-		saved = s.ETag
+	if begun != nil && begun.Source == f.disk.Name() {
+		saved = begun.ETag
 	}
 	failing := false
 	save := func() {
 		s := f.State()
-		if s == nil {
+		if s == nil || s.stored {
 			return
 		}
 		var err error

@@ -113,6 +113,18 @@ func TestDiskAge(t *testing.T) {
 	if f := reads(t, dir); f.Age() < time.Hour || f.Age() > 2*time.Hour {
 		t.Errorf("age %v, want an hour", f.Age())
 	}
+	f := feed.New(feed.Config{Poll: 50 * time.Millisecond}, newSource("live", at(5, "on")), feed.NewDisk(dir, nil))
+	start(t, f)
+	eventually(t, 10*time.Second, func() error {
+		about, err := os.Stat(filepath.Join(dir, "snapshot"))
+		if err == nil && time.Since(about.ModTime()) > time.Minute {
+			err = fmt.Errorf("last confirmed at %v", about.ModTime())
+		}
+		return err
+	})
+	if got := names(t, dir); !slices.Equal(got, []string{"snapshot"}) {
+		t.Errorf("files %q, though nothing changed", got)
+	}
 }
 
 // Whatever happens to the newest file, it or the one before it serves; never

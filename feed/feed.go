@@ -87,13 +87,14 @@ func New(cfg Config, sources ...Source) *Feed {
 // Run keeps the state current until ctx ends, and then returns nil.
 func (f *Feed) Run(ctx context.Context) error {
 	f.begin(ctx)
+	begun := f.State()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, l := range f.lines {
 		wg.Go(func() { l.watch(ctx, f.hint) })
 	}
 	if f.disk != nil {
-		wg.Go(func() { f.keep(ctx) })
+		wg.Go(func() { f.keep(ctx, begun) })
 	}
 	retry := retryFirst
 	for round := 0; ctx.Err() == nil; round++ {
