@@ -70,7 +70,7 @@ func (r *redisReplayer) result() RedisReplayed {
 // fold applies what the ledger holds after the catalog, and makes the view anew
 // if that was anything.
 func (r *redisReplayer) fold(ctx context.Context) error {
-	err := readOn(ctx, r.pool, r.catalog.Position(), r.apply)
+	err := readOn(ctx, r.pool, r.catalog.Position(), r.opts.Redacted, r.apply)
 	if err != nil || r.view != nil && r.view.Position == r.catalog.Position() {
 		return err
 	}

@@ -26,7 +26,7 @@ const (
 func (v *verifier) compareRedis(ctx context.Context, pool *pgxpool.Pool) error {
 	r := &redisReplayer{
 		Redis:   NewRedis(v.opts.Redis, v.opts.Namespace, nil, pool, slog.New(slog.DiscardHandler)),
-		catalog: v.catalog,
+		catalog: v.catalog, opts: ReplayOptions{Redacted: v.opts.Redacted},
 	}
 	for start := time.Now(); ; {
 		if err := r.fold(ctx); err != nil {

@@ -34,6 +34,8 @@ func Tables() []string {
 
 // ReplayOptions of Replay; the zero value is usable.
 type ReplayOptions struct {
+	// Redacted are the positions whose data is known not to be what was hashed.
+	Redacted []int64
 	// Progress is told how many of how many records are done.
 	Progress func(done, total int64)
 }
@@ -161,7 +163,7 @@ func (r *replayer) catchUp(ctx context.Context) error {
 // connection than theirs reads, as long as it takes.
 func (r *replayer) fold(ctx context.Context, total int64) error {
 	g, records := gather(r.catalog), 0
-	err := readOn(ctx, r.pool, r.catalog.Position(), func(c *chunk) error {
+	err := readOn(ctx, r.pool, r.catalog.Position(), r.opts.Redacted, func(c *chunk) error {
 		if c.fault != nil {
 			return fmt.Errorf("record %d: %s", c.fault.position, c.fault.problem)
 		}

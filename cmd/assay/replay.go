@@ -18,6 +18,7 @@ const redisProjection = "redis"
 
 func (p *program) replay() *cobra.Command {
 	var asJSON bool
+	var opts projections.ReplayOptions
 	names := append(projections.Tables(), redisProjection, "all")
 	cmd := &cobra.Command{
 		Use: "replay projection...", Short: "Rebuild projections from the ledger", ValidArgs: names,
@@ -33,14 +34,15 @@ Projections: ` + fmt.Sprint(names),
 			if err != nil {
 				return err
 			}
-			return p.rebuild(cmd.Context(), cfg, args, asJSON)
+			return p.rebuild(cmd.Context(), cfg, args, opts, asJSON)
 		},
 	}
+	redactedFlag(cmd, &opts.Redacted)
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func (p *program) rebuild(ctx context.Context, cfg control.Config, names []string, asJSON bool) error {
+func (p *program) rebuild(ctx context.Context, cfg control.Config, names []string, opts projections.ReplayOptions, asJSON bool) error {
 	tables := slices.Compact(slices.Sorted(slices.Values(names)))
 	tables = slices.DeleteFunc(tables, func(name string) bool { return name == redisProjection })
 	toRedis := slices.Contains(names, redisProjection)
@@ -51,17 +53,17 @@ func (p *program) rebuild(ctx context.Context, cfg control.Config, names []strin
 		return &control.ConfigError{Variable: "REDIS_URL", Problem: "must be set to rebuild redis"}
 	}
 	if len(tables) > 0 {
-		if err := p.rebuildTables(ctx, cfg, tables, asJSON); err != nil {
+		if err := p.rebuildTables(ctx, cfg, tables, opts, asJSON); err != nil {
 			return err
 		}
 	}
 	if !toRedis {
 		return nil
 	}
-	return p.rebuildRedis(ctx, cfg, asJSON)
+	return p.rebuildRedis(ctx, cfg, opts, asJSON)
 }
 
-func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, asJSON bool) error {
+func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, opts projections.ReplayOptions, asJSON bool) error {
 	pool, err := control.ServingPool(ctx, cfg)
 	if err != nil {
 		return err
@@ -73,7 +75,8 @@ func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, asJSON b
 	}
 	defer client.Close()
 	report, end := p.progress("replay redis")
-	done, err := projections.ReplayRedis(ctx, pool, client, cfg.Namespace, projections.ReplayOptions{Progress: report})
+	opts.Progress = report
+	done, err := projections.ReplayRedis(ctx, pool, client, cfg.Namespace, opts)
 	end()
 	if err != nil {
 		return err
@@ -85,14 +88,15 @@ func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, asJSON b
 	return err
 }
 
-func (p *program) rebuildTables(ctx context.Context, cfg control.Config, tables []string, asJSON bool) error {
+func (p *program) rebuildTables(ctx context.Context, cfg control.Config, tables []string, opts projections.ReplayOptions, asJSON bool) error {
 	pool, err := control.OwnerPool(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 	report, end := p.progress("replay")
-	done, err := projections.Replay(ctx, pool, tables, projections.ReplayOptions{Progress: report})
+	opts.Progress = report
+	done, err := projections.Replay(ctx, pool, tables, opts)
 	end()
 	if err != nil {
 		return err

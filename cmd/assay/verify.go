@@ -57,8 +57,13 @@ report carries it, to prove that nothing up to there is missing.`,
 		},
 	}
 	cmd.Flags().StringVar(&opts.Checkpoint, "checkpoint", "", "position:hash from outside the database")
+	redactedFlag(cmd, &opts.Redacted)
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+func redactedFlag(cmd *cobra.Command, positions *[]int64) {
+	cmd.Flags().Int64SliceVar(positions, "redacted", nil, "positions of records whose data was redacted")
 }
 
 func (p *program) printVerification(v projections.Verification, asJSON bool) error {
