@@ -122,6 +122,7 @@ func (c *content) at(m mark, docs map[string]string, moving []any) (*content, er
 		return nil, fmt.Errorf("%w: the context has changed", errUnfit)
 	}
 	update := *c.update
+	update.Rewritten = false
 	next := &content{mark: m, still: still, update: &update}
 	return next, next.move(docs, moving)
 }
@@ -142,6 +143,17 @@ func (c *content) move(docs map[string]string, moving []any) error {
 	d.At, errs[0] = time.Parse(time.RFC3339Nano, at)
 	d.DeltasFrom, errs[1] = strconv.ParseInt(from, 10, 64)
 	return errors.Join(errs[:]...)
+}
+
+// lateExperiments says that one was changed after the position, as none can be in
+// what the control plane wrote.
+func (c *content) lateExperiments() bool {
+	return slices.ContainsFunc(c.update.Document.Experiments, func(raw json.RawMessage) bool {
+		var head struct {
+			Position int64 `json:"position"`
+		}
+		return jsonv2.Unmarshal(raw, &head) == nil && head.Position > c.mark.position
+	})
 }
 
 // surround decodes the rest of the context: <kind>/<id>, and the positions of

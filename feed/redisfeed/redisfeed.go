@@ -27,8 +27,14 @@ type Source struct {
 	hash, context,
 	position, digest, channel string
 
-	last *content // what was read last: Fetch alone uses it
+	// last is what was read last, and seen the ledger's hash at each position that
+	// was: another hash there is another history. Fetch alone uses them.
+	last *content
+	seen map[int64]string
 }
+
+// maxSeen bounds what is remembered of the past.
+const maxSeen = 10_000
 
 // New returns the source of a namespace, default none.
 func New(client redis.UniversalClient, namespace string) *Source {
@@ -37,7 +43,7 @@ func New(client redis.UniversalClient, namespace string) *Source {
 	}
 	hash := namespace + "experiments_map"
 	return &Source{
-		client: client, hash: hash, channel: namespace + "experiments_changed",
+		client: client, hash: hash, channel: namespace + "experiments_changed", seen: map[int64]string{},
 		// On a cluster these share the hash's slot.
 		context: "{" + hash + "}:context", position: "{" + hash + "}:position", digest: "{" + hash + "}:digest",
 	}
@@ -60,19 +66,32 @@ func (s *Source) Fetch(ctx context.Context, have *feed.State) (*feed.Update, err
 	if err != nil {
 		return nil, err
 	}
+	hash, known := s.seen[m.position]
+	rewritten := known && hash != m.hash
 	switch {
-	case have != nil && m.position < have.Document.Position:
+	case have != nil && m.position < have.Document.Position && !rewritten:
 		return nil, feed.ErrBehind
 	case s.last == nil || s.last.mark != m:
 		now, err := s.read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.last = now
+		if now.update.Rewritten = rewritten; rewritten && now.lateExperiments() {
+			return nil, fmt.Errorf("%w: an experiment is later than the position", errUnfit)
+		}
+		s.remember(now)
 	case have != nil && have.Source == s.Name() && have.Document.Position == m.position:
 		return nil, nil
 	}
 	return s.last.update, nil
+}
+
+func (s *Source) remember(c *content) {
+	s.last = c
+	if c.update.Rewritten || len(s.seen) >= maxSeen {
+		clear(s.seen)
+	}
+	s.seen[c.mark.position] = c.mark.hash
 }
 
 // read reads what has changed since the last time, and all of it where that does

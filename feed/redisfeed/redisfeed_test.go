@@ -187,6 +187,42 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
+// A ledger that was put back to an earlier position, and went on from there, shows
+// by its hash. A position that was only set back by hand does not.
+func TestRewritten(t *testing.T) {
+	t.Parallel()
+	client := open(t, redistest.Real(t).URL())
+	before := newPlane(t, client, "")
+	s := redisfeed.New(client, "")
+	var u *feed.Update
+	for _, key := range []string{"one", "two", "three"} {
+		before.create(t, key, "")
+		u = before.holds(t, s)
+	}
+	have := &feed.State{Document: u.Document, Source: "redis"}
+	before.stop()
+	digest := client.Get(t.Context(), "{experiments_map}:digest").Val()
+	if err := client.MSet(t.Context(), "{experiments_map}:position", "2", "{experiments_map}:digest", "2"+strings.TrimPrefix(digest, "3")).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := s.Fetch(t.Context(), have); err == nil {
+		t.Errorf("read %+v", u)
+	}
+	after := newPlane(t, client, "")
+	after.create(t, "another", "")
+	eventually(t, func() error {
+		u, err := s.Fetch(t.Context(), have)
+		if err != nil || !u.Rewritten || u.Document.Position != 1 {
+			return fmt.Errorf("%+v, %w", u, err)
+		}
+		return nil
+	})
+	after.create(t, "one-more", "")
+	if u := after.holds(t, s); u.Rewritten {
+		t.Error("rewritten again, by what followed")
+	}
+}
+
 // Whatever is done to Redis by hand, nobody gets anything but what was written.
 func TestDamage(t *testing.T) {
 	t.Parallel()
