@@ -215,18 +215,23 @@ func TestFile(t *testing.T) {
 	dir := t.TempDir()
 	kept(t, dir, &feed.Update{Document: at(5, "off")})
 	for position, want := range map[int64]string{4: "disk", 6: "file"} {
-		file := feed.NewFile(bundled(position, "off"))
-		f := feed.New(feed.Config{}, file, feed.NewDisk(dir, nil))
-		start(t, f)
-		for range 500 {
-			if f.State() != nil && f.State().Source == want {
-				break
+		t.Run(want, func(t *testing.T) {
+			f := feed.New(feed.Config{}, feed.NewFile(bundled(position, "off")), feed.NewDisk(dir, nil))
+			start(t, f)
+			eventually(t, 10*time.Second, func() error {
+				if s := f.State(); s == nil || s.Source != want {
+					return fmt.Errorf("state %+v", s)
+				}
+				return nil
+			})
+			serves(t, f, max(5, position), "off", want)
+			if !f.Stale() {
+				t.Error("not stale")
 			}
-			time.Sleep(time.Millisecond)
-		}
-		serves(t, f, max(5, position), "off", want)
-		if !f.Stale() {
-			t.Error("not stale")
+		})
+		// What no source has confirmed is not kept.
+		if u, err := feed.NewDisk(dir, nil).Fetch(t.Context(), nil); err != nil || u.Document.Position != 5 {
+			t.Errorf("on disk: %+v, %v", u, err)
 		}
 	}
 	for _, body := range []string{"", "{", "[]", `{"position":-1}`, `{"position":5,"since":3}`} {
