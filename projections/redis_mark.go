@@ -122,7 +122,7 @@ func examine(position, digest string, docs, context map[string]string) found {
 func partOf(fields map[string]string) part {
 	p := part{count: len(fields)}
 	for field, value := range fields {
-		p.sum += fieldSum(field, value)
+		p.sum += textSum(field, value)
 	}
 	return p
 }

@@ -1,12 +1,14 @@
 package projections
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/assaylabs/assay/domain"
@@ -40,11 +42,40 @@ type item[V any] struct {
 }
 
 func newItem[V any](kind domain.Kind, h domain.Header, value V) (*item[V], error) {
-	b, err := domain.Encode(value)
+	b, err := encodeItem(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s %s: %w", kind, h.ID, err)
 	}
 	return &item[V]{h.ID, h.Position, value, b, fieldSum(fieldOf(kind, h.ID.String()), b)}, nil
+}
+
+// encodeItem is domain.Encode, but for segments in the time that a copy of a
+// million ids takes: each change of one writes it anew.
+func encodeItem(value any) ([]byte, error) {
+	g, ok := value.(evaluator.Segment)
+	if !ok || len(g.IDs) == 0 {
+		return domain.Encode(value)
+	}
+	ids, size := g.IDs, 0
+	for _, id := range ids {
+		size += len(id) + len(`"",`)
+	}
+	g.IDs = []string{}
+	empty, err := domain.Encode(g)
+	head, found := bytes.CutSuffix(empty, []byte("]}"))
+	if err != nil || !found {
+		return nil, fmt.Errorf("%s does not end in a list: %w", empty, err)
+	}
+	b := append(make([]byte, 0, len(empty)+size), head...)
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = jsontext.AppendQuote(b, id); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, "]}"...), nil
 }
 
 // fieldOf names an entity in Redis.
@@ -168,7 +199,7 @@ func (c *viewContext) bury(graves []evaluator.Tombstone) {
 }
 
 func tombstoneSum(t evaluator.Tombstone) uint64 {
-	return fieldSum(tombstoneField(t), strconv.FormatInt(t.Position, 10))
+	return textSum(tombstoneField(t), strconv.FormatInt(t.Position, 10))
 }
 
 // contextField is a field of Redis's hash of the context.
@@ -232,7 +263,7 @@ func since(graves []evaluator.Tombstone, position int64) []evaluator.Tombstone {
 func (v *View) contextPart() part {
 	p := part{
 		count: 2 + len(v.layers) + len(v.holdouts) + len(v.segments) + len(v.keys) + len(v.tombstones()),
-		sum:   v.buried + fieldSum("at", v.At.Format(time.RFC3339Nano)) + fieldSum("deltas_from", strconv.FormatInt(v.deltasFrom(), 10)),
+		sum:   v.buried + textSum("at", v.At.Format(time.RFC3339Nano)) + textSum("deltas_from", strconv.FormatInt(v.deltasFrom(), 10)),
 	}
 	p.sum += sumOf(v.layers) + sumOf(v.holdouts) + sumOf(v.segments) + sumOf(v.keys)
 	return p

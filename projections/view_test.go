@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/evaluator"
 )
 
 // growing is a catalog that random commands change, and what changed since the
@@ -220,4 +221,19 @@ func TestTombstonesAreBounded(t *testing.T) {
 	if err := piece.change(all); err != nil || piece.mark() != whole.mark() {
 		t.Errorf("by a piece %v, %v, want %v", piece.mark(), err, whole.mark())
 	}
+}
+
+// A segment is written as any other entity would be.
+func TestEncodeSegment(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := evaluator.Segment{
+			ID: uuid.NewString(), Key: "k", Position: 7, Version: 2,
+			IDs: rapid.SliceOf(rapid.String()).Draw(t, "ids"),
+		}
+		have, err := encodeItem(g)
+		want, err2 := domain.Encode(g)
+		if err != nil || err2 != nil || string(have) != string(want) {
+			t.Fatalf("%s, %v, want %s, %v", have, err, want, err2)
+		}
+	})
 }
