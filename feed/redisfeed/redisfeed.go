@@ -66,17 +66,16 @@ func (s *Source) Fetch(ctx context.Context, have *feed.State) (*feed.Update, err
 	if err != nil {
 		return nil, err
 	}
-	hash, known := s.seen[m.position]
-	rewritten := known && hash != m.hash
 	switch {
-	case have != nil && m.position < have.Document.Position && !rewritten:
+	case have != nil && m.position < have.Document.Position && !s.contradicts(m):
 		return nil, feed.ErrBehind
 	case s.last == nil || s.last.mark != m:
 		now, err := s.read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if now.update.Rewritten = rewritten; rewritten && now.lateExperiments() {
+		// It may have moved since the mark was read.
+		if now.update.Rewritten = s.contradicts(now.mark); now.update.Rewritten && now.lateExperiments() {
 			return nil, fmt.Errorf("%w: an experiment is later than the position", errUnfit)
 		}
 		s.remember(now)
@@ -84,6 +83,12 @@ func (s *Source) Fetch(ctx context.Context, have *feed.State) (*feed.Update, err
 		return nil, nil
 	}
 	return s.last.update, nil
+}
+
+// contradicts says that a mark is of another history than what was read before.
+func (s *Source) contradicts(m mark) bool {
+	hash, known := s.seen[m.position]
+	return known && hash != m.hash
 }
 
 func (s *Source) remember(c *content) {
