@@ -278,13 +278,17 @@ func TestACommitOverMidnight(t *testing.T) {
 	var wg sync.WaitGroup
 	decided := make(chan time.Time, 1)
 	wg.Go(func() {
-		_, err := a.store.Execute(t.Context(), eventstore.Command{Decide: func(tx *eventstore.Tx) (any, error) {
-			decided <- tx.Now
-			time.Sleep(time.Until(midnight) + 100*time.Millisecond)
-			e, _ := tx.Catalog.Experiments.ByKey("slow")
-			changes, err := tx.Catalog.SetStatus(e, domain.Active)
-			return nil, errors.Join(err, tx.Append(changes...))
-		}})
+		// With an idempotency key it decides under the lock, not ahead of it.
+		_, err := a.store.Execute(t.Context(), eventstore.Command{
+			Meta: eventstore.Meta{IdempotencyKey: "slow"},
+			Decide: func(tx *eventstore.Tx) (any, error) {
+				decided <- tx.Now
+				time.Sleep(time.Until(midnight) + 100*time.Millisecond)
+				e, _ := tx.Catalog.Experiments.ByKey("slow")
+				changes, err := tx.Catalog.SetStatus(e, domain.Active)
+				return nil, errors.Join(err, tx.Append(changes...))
+			},
+		})
 		if err != nil {
 			t.Error(err)
 		}
