@@ -54,7 +54,8 @@ func (g *group) mayGoAhead() bool {
 // ledger had moved on or there is nothing to write.
 func (g *group) goAhead(ctx context.Context) (bool, error) {
 	s := g.store
-	g.now, g.slack = later(s.clock.now(), s.catalog.At()), clockSlack
+	slack := clockSlack
+	g.now, g.slack = later(s.clock.now(), s.catalog.At()), &slack
 	s.catalog.Begin()
 	g.decide()
 	if len(g.records) == 0 {

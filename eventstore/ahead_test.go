@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/ledgertest"
 )
 
@@ -45,4 +46,23 @@ func TestDecidingAheadOfTheLock(t *testing.T) {
 	if got := verify(t, l); got != int64(n)+1 {
 		t.Errorf("%d records, want %d", got, n+1)
 	}
+}
+
+// Under the lock the time is what the clock said first, wherever it goes then.
+func TestTheClockMovesUnderTheLock(t *testing.T) {
+	l := ledgertest.New(t)
+	s := l.Store(t)
+	for i, offset := range []time.Duration{26 * time.Hour, -time.Hour} {
+		cmd := createMetric(fmt.Sprint("m", i))
+		decide := cmd.Decide
+		cmd.Meta.IdempotencyKey = fmt.Sprint(i) // decided under the lock
+		cmd.Decide = func(tx *eventstore.Tx) (any, error) {
+			l.SetClock(t, offset)
+			return decide(tx)
+		}
+		if at := execute(t, s, cmd).Records[0].RecordedAt; time.Until(at).Abs() > 27*time.Hour {
+			t.Errorf("recorded at %v", at)
+		}
+	}
+	verify(t, l)
 }

@@ -31,8 +31,9 @@ type group struct {
 	requests []*request
 	outcomes []outcome
 	now      time.Time
-	// slack is by how much now may be behind the ledger's clock.
-	slack time.Duration
+	// slack is by how much now may be behind the ledger's clock: nil where now was
+	// read under the lock, and is the ledger's time whatever the clock does next.
+	slack *time.Duration
 	// before is the chain's hash before this group.
 	before domain.Hash
 	// answers are those of this group's idempotency keys, and of earlier ones.
@@ -131,8 +132,7 @@ func (g *group) lock(ctx context.Context) error {
 	}
 	g.store.heard(head.Position)
 	g.store.clock = reading{head.Now.UTC(), time.Now()}
-	// Whoever has the lock may take the time that deciding takes.
-	g.slack = transactTimeout
+	g.slack = nil
 	g.now = later(head.Now, head.RecordedAt).UTC()
 	return g.catchUp(ctx, head)
 }
@@ -306,8 +306,8 @@ func (g *group) queueRecords(b *pgx.Batch) {
 	}
 	b.Queue(`with head as (
 			select ledger_clock() as clock from event_head
-			where position = $16 and hash = $17 and $15 >= recorded_at
-				and $15 <= greatest(ledger_clock(), recorded_at) and $15 >= ledger_clock() - $18::interval
+			where position = $16 and hash = $17 and $15 >= recorded_at and ($18::interval is null
+				or $15 <= greatest(ledger_clock(), recorded_at) and $15 >= ledger_clock() - $18)
 			for update
 		), appended as (
 			insert into events (`+columns+`)
