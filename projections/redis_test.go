@@ -270,19 +270,22 @@ func TestRedisIsSentWhatChanged(t *testing.T) {
 		settles(t, client, "", truth(t, r.ledger))
 		var hook sent
 		client.AddHook(&hook)
-		for name, do := range map[string]struct {
+		// The first change is small: where Redis does not know the script yet, it
+		// is sent twice.
+		for _, do := range []struct {
+			name   string
 			change func()
 			most   int64
 		}{
-			"a toggle":        {func() { r.set(t, "e0", "active") }, 20_000},
-			"another segment": {func() { change("small", "x", "y") }, 20_000},
-			"one of many":     {func() { change("large", "x") }, 2_000_000},
+			{"a toggle", func() { r.set(t, "e0", "active") }, 20_000},
+			{"another segment", func() { change("small", "x", "y") }, 20_000},
+			{"one of many", func() { change("large", "x") }, 2_000_000},
 		} {
 			before := hook.bytes.Load()
 			do.change()
 			settles(t, client, "", truth(t, r.ledger))
 			if n := hook.bytes.Load() - before; n > do.most {
-				t.Errorf("%s sent %d bytes, want at most %d", name, n, do.most)
+				t.Errorf("%s sent %d bytes, want at most %d", do.name, n, do.most)
 			}
 		}
 	})
