@@ -19,8 +19,7 @@ import (
 type growing struct {
 	*domain.Catalog
 	Follower
-	now  time.Time
-	seen int
+	now time.Time
 }
 
 func (g *growing) append(changes []domain.Change, err error) {
