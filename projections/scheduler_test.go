@@ -138,7 +138,8 @@ func TestASchedulerThatDies(t *testing.T) {
 		// With a key it is decided under the lock and never ahead of it.
 		Meta: eventstore.Meta{Actor: domain.Scheduler, IdempotencyKey: "k"},
 		Decide: func(tx *eventstore.Tx) (any, error) {
-			if n := exec(t, admin, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'"); n != 1 {
+			if n := exec(t, admin, `select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
+				where d.datname = current_database() and l.relation = 'event_head'::regclass and l.mode = 'RowShareLock'`); n != 1 {
 				t.Errorf("ended %d sessions", n)
 			}
 			e, _ := tx.Catalog.Experiments.ByKey("e0")

@@ -145,7 +145,7 @@ func TestExplainAgreesWithDecisionsRecordedLive(t *testing.T) {
 	for len(live) < 300 {
 		w.step(t)
 		v := s.follower.View()
-		if live[v.Position] == nil {
+		if v.Position > 0 && live[v.Position] == nil {
 			live[v.Position] = v
 			positions = append(positions, v.Position)
 		}

@@ -106,6 +106,9 @@ func (p *plane) holds(t testing.TB, s *redisfeed.Source) *feed.Update {
 	var got *feed.Update
 	eventually(t, func() (err error) {
 		view := p.follower.View()
+		if known := p.follower.Known(); view.Position < known {
+			return fmt.Errorf("the view is at %d of %d", view.Position, known)
+		}
 		if got, err = s.Fetch(t.Context(), nil); err != nil {
 			return err
 		}
