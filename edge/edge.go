@@ -104,16 +104,16 @@ func (e *Edge) Run(ctx context.Context) error {
 		if v := e.refresh(); v != nil {
 			e.hub.publish(v.event, v.id)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-changed:
-		}
-		// What comes in the meantime is told in one.
+		// What comes until then is told in one.
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(e.hub.pause()):
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
 		}
 	}
 }
