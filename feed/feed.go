@@ -24,6 +24,9 @@ const (
 	// rest is for how many times as long as it took to make a state of what came
 	// nothing new is asked for: a flood of changes leaves most of a core.
 	rest = 4
+	// credit is how much of that rest may be owed: a few changes in a row are
+	// taken as they come.
+	credit = 500 * time.Millisecond
 	// crossCheck is every how many polls all sources are asked, not only the first
 	// that is up: it may be cut off from those who write to it and not know.
 	crossCheck = 6
@@ -96,7 +99,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	if f.disk != nil {
 		wg.Go(func() { f.keep(ctx, begun) })
 	}
-	retry := retryFirst
+	retry, owed := retryFirst, time.Duration(0)
 	for round := 0; ctx.Err() == nil; round++ {
 		pause := f.cfg.Poll
 		met, took := f.refresh(ctx, round%crossCheck == 0)
@@ -107,9 +110,11 @@ func (f *Feed) Run(ctx context.Context) error {
 		} else {
 			f.wanted.Store(0) // nobody has it: it was a rumour
 		}
+		owed += min(rest*took, f.cfg.Poll)
 		asked := time.Now()
 		f.sleep(ctx, pause)
-		wait(ctx, min(rest*took, f.cfg.Poll)-time.Since(asked))
+		wait(ctx, owed-credit-time.Since(asked))
+		owed = max(0, owed-time.Since(asked))
 	}
 	return nil
 }
