@@ -71,7 +71,11 @@ func (l *line) note(ctx context.Context, err error) {
 	case l.status.Up && !was.Up && was.Failures > 0:
 		l.log.InfoContext(ctx, "source is back")
 	case !l.status.Up && (was.Up || was.Failures == 0):
-		l.log.WarnContext(ctx, "source is of no use", "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, ErrNothing) {
+			level = slog.LevelInfo // as at every first start
+		}
+		l.log.Log(ctx, level, "source is of no use", "error", err)
 	}
 	if !l.status.Up {
 		l.status.Failures++
