@@ -33,6 +33,7 @@ type Snapshot struct {
 	holdouts    []holdout
 	requirable  int // experiments that others require
 	segments    map[string]Entity
+	built       map[string]builtSegment // by key
 
 	units sync.Pool // of *Unit, for EvaluateRaw
 }

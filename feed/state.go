@@ -45,7 +45,11 @@ func newState(source string, u *Update, have *State) (*State, error) {
 		next.Document, next.Snapshot, next.Faults = have.Document, have.Snapshot, have.Faults
 		return next, nil
 	}
-	next.Snapshot, next.Faults = evaluator.Compile(u.Document)
+	if have != nil && have.Snapshot != nil {
+		next.Snapshot, next.Faults = have.Snapshot.Recompile(u.Document)
+	} else {
+		next.Snapshot, next.Faults = evaluator.Compile(u.Document)
+	}
 	return next, nil
 }
 
