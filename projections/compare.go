@@ -107,6 +107,7 @@ func compareTable[R any, P stored[R]](ctx context.Context, q eventstore.Querier,
 	have := P(new(R))
 	columns := have.columns()
 	for rows.Next() {
+		*have = *new(R) // a null may leave what it is scanned into as it was
 		if err := rows.Scan(columns...); err != nil {
 			v.mismatch("%s: row %d cannot be read: %v", table, n+1, err)
 			return nil

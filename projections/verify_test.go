@@ -424,6 +424,11 @@ func TestVerifyComparesReadModels(t *testing.T) {
 					where (%[3]s)::text is distinct from %[2]s::text order by random() limit 1)`, table, column, to))
 			}
 		}
+		if table == "segment_members" {
+			// The null comes last, behind a row that has what is missing.
+			try(`update segment_members set segment_id = null where ctid = (
+				select ctid from segment_members order by segment_id desc, member collate "C" desc limit 1)`)
+		}
 		try("delete from " + table + row)
 		try("insert into " + table + " select * from " + table + row)
 	}
