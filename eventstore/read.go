@@ -25,6 +25,9 @@ type Head struct {
 	BeganAt time.Time
 }
 
+// Time is the ledger's time: its clock, but never before the last record.
+func (h Head) Time() time.Time { return later(h.Now, h.RecordedAt) }
+
 // Head reads the ledger's end.
 func (s *Store) Head(ctx context.Context) (Head, error) {
 	head, err := ReadHead(ctx, s.pool)

@@ -133,7 +133,7 @@ func (g *group) lock(ctx context.Context) error {
 	g.store.heard(head.Position)
 	g.store.clock = reading{head.Now.UTC(), time.Now()}
 	g.slack = nil
-	g.now = later(head.Now, head.RecordedAt).UTC()
+	g.now = head.Time().UTC()
 	return g.catchUp(ctx, head)
 }
 

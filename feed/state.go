@@ -45,7 +45,7 @@ func newState(source string, u *Update, have *State) (*State, error) {
 		next.Document, next.Snapshot, next.Faults = have.Document, have.Snapshot, have.Faults
 		return next, nil
 	}
-	if have != nil && have.Snapshot != nil {
+	if have != nil {
 		next.Snapshot, next.Faults = have.Snapshot.Recompile(u.Document)
 	} else {
 		next.Snapshot, next.Faults = evaluator.Compile(u.Document)

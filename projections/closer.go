@@ -77,18 +77,11 @@ func (c *Closer) tick(ctx context.Context) error {
 		c.known = false // another history: its days may be open
 	}
 	c.position, c.hash = head.Position, head.Hash
-	today := domain.DateOf(later(head.Now, head.RecordedAt))
+	today := domain.DateOf(head.Time())
 	if c.known && c.through >= today-1 {
 		return nil
 	}
 	return c.close(ctx)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // close closes every day that is over, as many transactions as it takes.

@@ -83,7 +83,7 @@ func (s *Scheduler) tick(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return pause, err
 	}
-	now := later(head.Now, head.RecordedAt)
+	now := head.Time()
 	var due []uuid.UUID
 	for _, e := range pending {
 		if _, _, ok := e.Due(now); ok {

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,8 +64,7 @@ func sources(cfg config, log *slog.Logger) []feed.Source {
 		log.Warn("no SNAPSHOT_DIR: a start while everything else is down will have nothing to serve")
 		return all
 	}
-	// Another namespace's positions say nothing here.
-	return append(all, feed.NewDisk(filepath.Join(cfg.snapshotDir, cmp.Or(cfg.namespace, "default")), log))
+	return append(all, feed.NewDisk(setup.SnapshotDir(cfg.snapshotDir, cfg.namespace), log))
 }
 
 // newHandler puts what operators ask before what users do.

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -15,6 +13,7 @@ import (
 	"github.com/assaylabs/assay/feed/meter"
 	"github.com/assaylabs/assay/feed/redisfeed"
 	"github.com/assaylabs/assay/internal/control"
+	"github.com/assaylabs/assay/internal/setup"
 )
 
 // dataPlane is the edge within a control plane: it answers from the ledger as
@@ -39,8 +38,7 @@ func newDataPlane(cfg control.Config, plane *control.Plane, next http.Handler, l
 		sources = append(sources, redisfeed.New(client, cfg.Namespace))
 	}
 	if cfg.SnapshotDir != "" {
-		dir := filepath.Join(cfg.SnapshotDir, cmp.Or(cfg.Namespace, "default"))
-		sources = append(sources, feed.NewDisk(dir, log))
+		sources = append(sources, feed.NewDisk(setup.SnapshotDir(cfg.SnapshotDir, cfg.Namespace), log))
 	}
 	d.feed = feed.New(feed.Config{Log: log}, sources...)
 	plane.Registry.MustRegister(meter.New(d.feed))

@@ -3,10 +3,12 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 
@@ -52,6 +54,12 @@ func CheckNamespace(name string) error {
 		return &ConfigError{"ASSAY_NAMESPACE", fmt.Sprintf("must not be %s, which is PostgreSQL's own", name)}
 	}
 	return nil
+}
+
+// SnapshotDir is where a namespace's snapshots are kept below dir: positions of
+// another namespace say nothing about them.
+func SnapshotDir(dir, namespace string) string {
+	return filepath.Join(dir, cmp.Or(namespace, "default"))
 }
 
 // NewLogger returns a logger that writes text or json.
