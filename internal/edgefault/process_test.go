@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -44,7 +43,7 @@ type process struct {
 // newProcess prepares a program with its arguments and environment.
 func newProcess(t testing.TB, program string, args []string, env ...string) *process {
 	t.Helper()
-	port, err := proc.FreePort()
+	port, err := proc.ReservePort()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,12 +51,13 @@ func newProcess(t testing.TB, program string, args []string, env ...string) *pro
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{name: program, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), args: args, log: log}
+	p := &process{name: program, addr: port.Addr(), args: args, log: log}
 	p.env = append(env, "LISTEN_ADDR="+p.addr, "ASSAY_ROOT_TOKEN="+rootToken)
 	t.Cleanup(func() {
 		p.kill()
 		p.inspect(t)
 		_ = log.Close()
+		port.Release()
 	})
 	return p
 }

@@ -3,12 +3,10 @@ package fault
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,7 +38,7 @@ type replica struct {
 // newReplica prepares a server with an environment; launch starts it.
 func newReplica(t *testing.T, name string, env ...string) *replica {
 	t.Helper()
-	port, err := proc.FreePort()
+	port, err := proc.ReservePort()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,12 +46,13 @@ func newReplica(t *testing.T, name string, env ...string) *replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &replica{name: name, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), log: log}
+	r := &replica{name: name, addr: port.Addr(), log: log}
 	r.env = append(env, "LISTEN_ADDR="+r.addr)
 	t.Cleanup(func() {
 		r.kill()
 		r.inspect(t)
 		_ = log.Close()
+		port.Release()
 	})
 	return r
 }

@@ -61,6 +61,7 @@ func Volatile() map[string]string {
 type Server struct {
 	cfg  Config
 	room *room
+	port *proc.Port // nil where the caller chose it
 	bin  string
 
 	mu    sync.Mutex
@@ -71,25 +72,28 @@ type Server struct {
 // start only. A server that a killed process left on the same directory is
 // stopped first; one whose process lives is [proc.ErrLocked].
 func Start(ctx context.Context, cfg Config) (*Server, error) {
+	var port *proc.Port
 	if cfg.Port == 0 {
-		port, err := proc.FreePort()
-		if err != nil {
+		var err error
+		if port, err = proc.ReservePort(); err != nil {
 			return nil, err
 		}
-		cfg.Port = port
+		cfg.Port = port.Number
 	}
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
 	}
 	room, err := openRoom(cfg.Dir)
 	if err != nil {
+		port.Release()
 		return nil, fmt.Errorf("directory for PostgreSQL: %w", err)
 	}
-	s := &Server{cfg: cfg, room: room}
+	s := &Server{cfg: cfg, room: room, port: port}
 	if s.bin, err = room.prepare(ctx, binDirs(ctx), cfg.Log); err == nil {
 		err = s.launch(ctx)
 	}
 	if err != nil {
+		port.Release()
 		return nil, errors.Join(err, room.close())
 	}
 	return s, nil
@@ -114,6 +118,7 @@ func (s *Server) Dir() string { return s.room.dir }
 // its directory. The server cannot be started again.
 func (s *Server) Stop() error {
 	s.end(stopTimeout, syscall.SIGINT, syscall.SIGQUIT)
+	s.port.Release()
 	return s.room.close()
 }
 

@@ -44,8 +44,9 @@ type Config struct {
 // Server is a private Redis. Its methods may be called concurrently.
 type Server struct {
 	cfg  Config
-	path string   // of the program; empty: inside this process
-	temp *os.File // the lock of a temporary directory
+	path string     // of the program; empty: inside this process
+	port *proc.Port // nil where the caller chose it
+	temp *os.File   // the lock of a temporary directory
 
 	mu     sync.Mutex
 	child  *proc.Process        // mu guards
@@ -75,15 +76,17 @@ func StartMemory(cfg Config) (*Server, error) {
 }
 
 func start(ctx context.Context, path string, cfg Config) (*Server, error) {
-	var err error
+	s := &Server{cfg: cfg, path: path}
 	if cfg.Port == 0 {
-		if cfg.Port, err = proc.FreePort(); err != nil {
+		var err error
+		if s.port, err = proc.ReservePort(); err != nil {
 			return nil, err
 		}
+		s.cfg.Port = s.port.Number
 	}
-	s := &Server{cfg: cfg, path: path}
 	if s.Real() {
 		if err := s.settle(); err != nil {
+			s.Stop()
 			return nil, fmt.Errorf("directory for Redis: %w", err)
 		}
 	}
@@ -141,6 +144,7 @@ func (s *Server) Restart(ctx context.Context) error {
 // Stop ends the server and removes its temporary directory.
 func (s *Server) Stop() {
 	s.end(syscall.SIGTERM)
+	s.port.Release()
 	if s.temp != nil {
 		_ = os.RemoveAll(s.cfg.Dir)
 		_ = s.temp.Close()

@@ -101,19 +101,44 @@ func (p *Process) Stop(grace time.Duration, signals ...syscall.Signal) {
 	<-p.done
 }
 
-// FreePort returns a TCP port of 127.0.0.1 on which nothing listens. It lies
-// below the ports that the kernel gives to outgoing connections, so that a
-// server that is down for a while finds its port free when it comes back.
-func FreePort() (int, error) {
-	const low, high = 10240, 32768
+// Port is a TCP port of 127.0.0.1 that no other [ReservePort] gives to anybody,
+// in this process or another, until it is released or this process ends.
+type Port struct {
+	Number int
+	hold   net.PacketConn
+}
+
+// ReservePort returns a port on which nothing listens. It lies below the ports
+// that the kernel gives to outgoing connections, and so does the one 10,000
+// above it, which a Redis cluster takes too: a server that is down for a while
+// finds its port free when it comes back.
+func ReservePort() (*Port, error) {
+	const low, high = 10240, 20240
 	for range 100 {
-		port := low + rand.IntN(high-low)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			return port, l.Close()
+		number := low + rand.IntN(high-low)
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(number))
+		// Nobody here speaks UDP: its port of the same number is the reservation.
+		hold, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			continue
 		}
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return &Port{Number: number, hold: hold}, nil
+		}
+		_ = hold.Close()
 	}
-	return 0, errors.New("no free port on 127.0.0.1")
+	return nil, errors.New("no free port on 127.0.0.1")
+}
+
+// Addr is the port's host:port.
+func (p *Port) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Number)) }
+
+// Release gives the port back. Nil has nothing to give.
+func (p *Port) Release() {
+	if p != nil {
+		_ = p.hold.Close()
+	}
 }
 
 // Arguments returns the command line of a process, or none when it does not

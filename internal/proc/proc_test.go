@@ -66,16 +66,28 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestFreePort(t *testing.T) {
-	port, err := FreePort()
+func TestReservePort(t *testing.T) {
+	port, err := ReservePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	l, err := net.Listen("tcp", port.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.Close()
+
+	// While nothing listens there, it still is nobody else's.
+	if hold, err := net.ListenPacket("udp", port.Addr()); err == nil {
+		hold.Close()
+		t.Error("reserved twice")
+	}
+	port.Release()
+	hold, err := net.ListenPacket("udp", port.Addr())
+	if err != nil {
+		t.Fatalf("after Release: %v", err)
+	}
+	hold.Close()
 }
 
 func TestArguments(t *testing.T) {

@@ -49,14 +49,14 @@ type server struct {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	ledger := ledgertest.Migrate(t, pgtest.Database(t))
-	port, err := proc.FreePort()
+	port, err := proc.ReservePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := "127.0.0.1:" + strconv.Itoa(port)
+	t.Cleanup(port.Release)
 	s := &server{
-		url: "http://" + addr, program: filepath.Join(t.TempDir(), "assay"),
-		env: []string{"LISTEN_ADDR=" + addr, "ASSAY_ROOT_TOKEN=" + rootToken, "DATABASE_URL=" + ledger.App, "MIGRATE_DATABASE_URL=" + ledger.Owner},
+		url: "http://" + port.Addr(), program: filepath.Join(t.TempDir(), "assay"),
+		env: []string{"LISTEN_ADDR=" + port.Addr(), "ASSAY_ROOT_TOKEN=" + rootToken, "DATABASE_URL=" + ledger.App, "MIGRATE_DATABASE_URL=" + ledger.Owner},
 	}
 	if out, err := exec.Command("go", "build", "-o", s.program, "github.com/assaylabs/assay/cmd/assay").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
