@@ -38,6 +38,9 @@ type Event struct {
 	At       time.Time `json:"at"`
 	Unit     string    `json:"unit"`
 	UnitType string    `json:"unit_type,omitempty"` // empty is user_id
+	// Units are up to three further units of other types that the event is of
+	// too: who was anonymous and is now known.
+	Units map[string]string `json:"units,omitempty"`
 
 	// Of an exposure: keys, and the position that the variation was given at; 0
 	// is unknown.
