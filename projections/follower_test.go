@@ -264,6 +264,12 @@ func TestFollowerOutlivesPostgres(t *testing.T) {
 	r := newReplica(t, ledgertest.Migrate(t, server.URL(localpg.Superuser, "postgres")))
 	r.create(t, 3)
 	want := truth(t, r.ledger)
+	eventually(t, healTime, func() error {
+		if got := shown(r.follower); !got.is(want) {
+			return fmt.Errorf("view %v, want %v", got, want)
+		}
+		return nil
+	})
 	server.Kill()
 	if err := r.follower.CatchUp(t.Context()); !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("catching up without Postgres: %v", err)
