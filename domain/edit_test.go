@@ -67,7 +67,7 @@ func TestEditsAreRefused(t *testing.T) {
 		{`{"nonsense":null}`, "nonsense"},
 		{`{"nonsense":1}`, "nonsense"},
 		{`{"Name":"y"}`, "Name"},
-		{`{"analysis":{"power":null}}`, "analysis.power"},
+		{`{"analysis":{"strength":null}}`, "analysis.strength"},
 		{`{"analysis":{"alpha":0}}`, "analysis.alpha"},
 		{`{"analysis":"fixed"}`, "analysis"},
 		{`{"layer":{"shares":null}}`, "layer.shares"},

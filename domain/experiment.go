@@ -94,14 +94,6 @@ type MetricUse struct {
 	Role   string `json:"role"`
 }
 
-// Analysis is how results are judged.
-type Analysis struct {
-	Method string `json:"method"`
-	// Alpha is the level of tests, two-sided.
-	Alpha      float64 `json:"alpha"`
-	Correction string  `json:"correction"`
-}
-
 // defaultSettings is what an experiment has where its creator said nothing.
 func defaultSettings(h Header) Settings {
 	return Settings{
@@ -156,6 +148,7 @@ func (s *Settings) normalize(before *Settings) {
 	if s.Metrics == nil {
 		s.Metrics = []MetricUse{}
 	}
+	s.Analysis.normalize()
 	s.Schedule = s.Schedule.normalize()
 }
 

@@ -158,17 +158,6 @@ func (s *Settings) checkOverrides() error {
 	return nil
 }
 
-func (s *Settings) checkAnalysis() error {
-	a := s.Analysis
-	if err := oneOf("analysis.method", a.Method, "sequential", "fixed", "bayesian"); err != nil {
-		return err
-	}
-	if a.Alpha < 0.0001 || a.Alpha > 0.5 {
-		return Invalid("analysis.alpha", "must be from 0.0001 to 0.5")
-	}
-	return oneOf("analysis.correction", a.Correction, "none", "holm", "benjamini-hochberg")
-}
-
 func oneOf(field, got string, allowed ...string) error {
 	for _, a := range allowed {
 		if got == a {
@@ -190,6 +179,9 @@ func (c *Catalog) checkReferences(e *Experiment) error {
 		}
 	}
 	if err := c.checkMetricUses(e.Metrics); err != nil {
+		return err
+	}
+	if err := c.checkExclude(e.Analysis); err != nil {
 		return err
 	}
 	return c.checkPrerequisites(e)

@@ -125,7 +125,8 @@ func (s *Settings) Groups() ([]string, error) {
 	return condition.Groups(), nil
 }
 
-// DeleteSegment decides to delete a segment that no audience refers to.
+// DeleteSegment decides to delete a segment that no audience and no analysis
+// refers to.
 func (c *Catalog) DeleteSegment(g *Segment) ([]Change, error) {
 	for e := range c.Experiments.All() {
 		groups, err := e.Groups()
@@ -134,6 +135,9 @@ func (c *Catalog) DeleteSegment(g *Segment) ([]Change, error) {
 		}
 		if slices.Contains(groups, g.Key) {
 			return nil, &ConflictError{Problem: "is in the audience of experiment " + e.Key}
+		}
+		if slices.Contains(e.Analysis.Exclude, g.Key) {
+			return nil, &ConflictError{Problem: "is left out of the analysis of experiment " + e.Key}
 		}
 	}
 	return deleted(g), nil

@@ -77,7 +77,17 @@ func experimentParts() fields {
 		"method":     oneOf("", "sequential", "fixed", "bayesian"),
 		"alpha":      number("The level of tests, two-sided: 0.0001 to 0.5."),
 		"correction": oneOf("For several metrics.", "none", "holm", "benjamini-hochberg"),
+		"min_days":   whole("Days that pass before anything but harm is decided; absent is none.", 0, 366),
+		"max_days":   whole("The planned length in days, at whose end a sequential test has spent its alpha; absent is none.", 0, 366),
+		"mde":        number("The relative effect that is worth having: 0.0001 to 10, default 0.05."),
+		"power":      number("The chance to find such an effect that is wanted: 0.5 to 0.9999, default 0.8."),
+
+		"guardrail_margin": number("The relative harm to a guardrail that is put up with: 0.0001 to 1, default 0.05."),
+		"srm_alpha":        number("The level of the check whether units came to the variations as the split says: 1e-9 to 0.1, default 0.001."),
+		"dimensions":       list("Up to 10 attributes of exposures by which results are broken down.", text("", 64)),
+		"exclude":          list("Up to 16 segments whose members are left out, by key.", pattern("", keyRegexp)),
 	}
+	optional := []string{"min_days", "max_days", "mde", "power", "guardrail_margin", "srm_alpha", "dimensions", "exclude"}
 	variation := fields{
 		"key":    pattern("", `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`),
 		"name":   text("Default the key.", domain.MaxName),
@@ -96,7 +106,7 @@ func experimentParts() fields {
 	return fields{
 		"Variation":      complete("One arm.", variation),
 		"VariationInput": object("One arm.", variation, "key", "weight"),
-		"Analysis":       complete("How results are judged.", analysis),
+		"Analysis":       complete("How results are judged.", analysis, optional...),
 		"AnalysisInput":  object("How results are judged; what is absent stays as it is.", analysis),
 		"Schedule":       object("When the experiment changes its status by itself, as actor scheduler.", schedule),
 		"ScheduleInput":  patch("Either time may be absent; null removes one in a patch. A change of schedule needs no phase.", schedule),
