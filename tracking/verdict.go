@@ -15,7 +15,7 @@ type Ruling byte
 
 // The rulings.
 const (
-	Unknown    Ruling = iota // no such experiment then
+	Unknown    Ruling = iota // no such experiment of that unit type then
 	Agrees                   // the ledger gives the unit that variation
 	Disagrees                // it gives another, or none
 	Overridden               // it gives that variation by an override
