@@ -87,7 +87,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 	root.SetErr(p.stderr)
 	root.AddCommand(
 		p.dev(), p.serve(), p.migrate(), p.replay(), p.verify(), p.report(),
-		p.importing(), p.export(), p.keys(), p.version(),
+		p.importing(), p.export(), p.keys(), p.simulate(), p.power(), p.version(),
 	)
 	p.noteBeginning(root)
 	return root
