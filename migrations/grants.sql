@@ -10,4 +10,5 @@ grant insert on events, idempotency_keys, daily_reports, status_history to {{rol
 grant update (position, recorded_at, hash) on event_head to {{role}};
 grant insert, update on experiments, resources, daily_state, daily_changes to {{role}};
 grant insert, delete on segment_members to {{role}};
+grant insert, update, delete on track_rounds, track_folds, track_units, track_plans, track_builds, track_cells to {{role}};
 grant execute on function ledger_clock() to {{role}};

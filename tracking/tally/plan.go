@@ -40,26 +40,31 @@ type Metric struct {
 
 // Segment is a segment at one version of its members.
 type Segment struct {
-	Key     string `json:"key"`
-	Version int    `json:"version"`
+	ID      uuid.UUID `json:"id"`
+	Key     string    `json:"key"`
+	Version int       `json:"version"`
 }
 
 // CellKey names sums over units of one plan. Days are UTC midnights.
 type CellKey struct {
 	// Metric is the key of one, or empty for the units themselves, or one of
-	// the Quality counts.
+	// the counts of what is left out.
 	Metric string
-	// Variation is a place in the plan's list, or -1.
+	// Variation is a place in the plan's list, or -1 for one that is not in it.
+	// What is left out stands under the variation that decided, or that the
+	// exposure told of.
 	Variation int
-	// Epoch is 0 but for the units themselves.
+	// Epoch is 0 but for the units themselves, without dimension.
 	Epoch     int
 	Dimension string    // empty: all units
 	Value     string    // of the dimension
 	Day       time.Time // zero for dimensions
 }
 
-// Counts of what is left out, as the Metric of a cell: units, but for
-// Disagreements, Overridden and Unknown, which are exposures.
+// Counts of what is left out, as the Metric of a cell, in N: units, but for
+// Disagreements and Overridden, which are exposures. They have no dimensions.
+// A unit is left out for one reason: as excluded, else as a bot, else as a
+// crossover.
 const (
 	Crossovers    = "!crossovers"
 	Excluded      = "!excluded"
@@ -70,7 +75,7 @@ const (
 
 // Places in Cell.Sums. A unit's numbers are in millionths (squares and products:
 // in millionths of millionths); a count of events is as many millions. A
-// proportion has only Num, its units.
+// proportion is a million or 0. What can be told from others is there too.
 const (
 	Num = iota // the metric's number, or a ratio's numerator
 	NumNum
@@ -89,17 +94,10 @@ const (
 	SumCount
 )
 
-// Cell holds sums over N units. A sum that is nil is 0.
+// Cell holds sums over N units: all that count, whether they did anything or
+// not. A sum that is nil is 0.
 type Cell struct {
 	N      int64
 	Sums   [SumCount]*big.Int
 	Sketch Sketch
-}
-
-// Sketch holds the values of a quantile metric, by bucket.
-type Sketch map[int32]Bucket
-
-// Bucket holds what docs/tracking.md says of a quantile's buckets.
-type Bucket struct {
-	Events, Squares, Products int64
 }
