@@ -1,7 +1,9 @@
 package sdk
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,7 +22,11 @@ type Event struct {
 	Name string
 	// Unit is the id, UnitType its type: user_id when empty.
 	Unit, UnitType string
-	// Value is what the event is worth, where it is worth anything: new(49.9).
+	// Units are up to three further units, by type, that the event is of too: who
+	// was anonymous and is now known.
+	Units map[string]string
+	// Value is what the event is worth, where it is worth anything: new(49.9). It
+	// is kept in millionths.
 	Value *float64
 	// Attributes go with the event, as JSON of at most 8 KiB.
 	Attributes map[string]any
@@ -39,10 +45,29 @@ func (c *Client) Track(e Event) error {
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	return c.reporter.add(&tracking.Event{
-		ID: e.ID, Type: tracking.Custom, At: e.At.UTC(), Unit: e.Unit, UnitType: e.UnitType,
-		Name: e.Name, Value: e.Value, Attributes: e.Attributes,
-	})
+	tracked := &tracking.Event{
+		ID: e.ID, Type: tracking.Custom, At: e.At.UTC(), Unit: e.Unit, UnitType: e.UnitType, Units: e.Units, Name: e.Name,
+	}
+	return c.reporter.add(tracked, e.describe(tracked))
+}
+
+// describe gives what is tracked its value and attributes.
+func (e *Event) describe(tracked *tracking.Event) error {
+	if e.Value != nil {
+		amount, err := tracking.AmountOf(*e.Value)
+		if err != nil {
+			return fmt.Errorf("value: %w", err)
+		}
+		tracked.Value = &amount
+	}
+	if len(e.Attributes) > 0 {
+		encoded, err := json.Marshal(e.Attributes)
+		if err != nil {
+			return fmt.Errorf("attributes: must be JSON: %w", err)
+		}
+		tracked.Attributes = encoded
+	}
+	return nil
 }
 
 // expose reports that the unit is shown the variation, unless that was reported
@@ -64,7 +89,7 @@ func (c *Client) expose(v *view, e *evaluator.Experiment, variation string, unit
 	if e.UnitType() != "user_id" {
 		exposure.UnitType = e.UnitType()
 	}
-	err := c.reporter.add(&exposure)
+	err := c.reporter.add(&exposure, nil)
 	if errors.Is(err, ErrQueueFull) {
 		c.seen.forget(what) // so that the next one gets its chance
 	}

@@ -79,12 +79,16 @@ type reporter struct {
 	closed  bool
 }
 
-// add queues an event, or counts why not and says so.
-func (r *reporter) add(e *tracking.Event) error {
+// add queues an event, or counts why not and says so. fault is what was wrong with
+// it before.
+func (r *reporter) add(e *tracking.Event, fault error) error {
 	if e.ID == uuid.Nil {
 		e.ID, _ = uuid.NewV7() // the system's randomness never fails
 	}
 	encoded, err := e.Encode()
+	if fault != nil {
+		err = fault
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e.Type == tracking.Exposure {

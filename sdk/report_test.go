@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -216,14 +217,20 @@ func TestEventsArrive(t *testing.T) {
 		if err := client.Track(sdk.Event{Unit: "u1"}); err == nil {
 			t.Error("an event without a name is taken")
 		}
+		if err := client.Track(sdk.Event{Name: "x", Unit: "u1", Value: new(math.Inf(1))}); err == nil || !strings.HasPrefix(err.Error(), "value: ") {
+			t.Errorf("an infinite value: %v", err)
+		}
+		if err := client.Track(sdk.Event{Name: "x", Unit: "u1", Attributes: map[string]any{"f": func() {}}}); err == nil || !strings.HasPrefix(err.Error(), "attributes: ") {
+			t.Errorf("attributes that are no JSON: %v", err)
+		}
 		if err := client.Close(); err != nil {
 			t.Fatal(err)
 		}
 		e := in.stored[id]
-		if len(in.stored) != 1 || e.Name != "purchase" || *e.Value != 49.9 || e.UnitType != "device" || !e.At.Equal(at) || e.Attributes["currency"] != "EUR" {
+		if len(in.stored) != 1 || e.Name != "purchase" || *e.Value != 49_900_000 || e.UnitType != "device" || !e.At.Equal(at) || string(e.Attributes) != `{"currency":"EUR"}` {
 			t.Errorf("got %+v", in.stored)
 		}
-		want := sdk.Stats{Events: 3, Accepted: 2, Dropped: sdk.Drops{Invalid: 1}}
+		want := sdk.Stats{Events: 5, Accepted: 2, Dropped: sdk.Drops{Invalid: 3}}
 		if s := client.Stats(); s != want {
 			t.Errorf("counted %+v, want %+v", s, want)
 		}

@@ -1,12 +1,11 @@
 // Package tracking holds what units saw and did, as it goes over the wire to
-// POST /track. Begin with Event.
+// POST /track. Begin with Event; Parse reads a request, ShardOf spreads units.
 package tracking
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,7 +27,27 @@ const (
 	MaxUnit       = 1 << 10
 	MaxName       = 128
 	MaxAttributes = 8 << 10
+	// MaxUnits is how many further units an event may name.
+	MaxUnits = 3
 )
+
+// What a request may hold at most.
+const (
+	MaxBody   = 5 << 20 // bytes
+	MaxEvents = 10_000
+)
+
+// How far the time of an event may be ahead of the server's clock, and behind.
+const (
+	MaxAhead  = 24 * time.Hour
+	MaxBehind = 400 * 24 * time.Hour
+)
+
+// UserID is the type of units whose type is not said.
+const UserID = "user_id"
+
+// maxWhole is the largest whole number that every reader of JSON keeps exact.
+const maxWhole = 1<<53 - 1
 
 // Event is one fact about a unit. The same ID counts once, however often it is
 // sent.
@@ -37,9 +56,9 @@ type Event struct {
 	Type     string    `json:"type"`
 	At       time.Time `json:"at"`
 	Unit     string    `json:"unit"`
-	UnitType string    `json:"unit_type,omitempty"` // empty is user_id
-	// Units are up to three further units of other types that the event is of
-	// too: who was anonymous and is now known.
+	UnitType string    `json:"unit_type,omitempty"` // empty is UserID
+	// Units are up to three further units, by type, that the event is of too: who
+	// was anonymous and is now known.
 	Units map[string]string `json:"units,omitempty"`
 
 	// Of an exposure: keys, and the position that the variation was given at; 0
@@ -49,10 +68,11 @@ type Event struct {
 	Position   int64  `json:"position,omitempty"`
 
 	// Of any other event.
-	Name  string   `json:"name,omitempty"`
-	Value *float64 `json:"value,omitempty"`
+	Name  string  `json:"name,omitempty"`
+	Value *Amount `json:"value,omitempty"`
 
-	Attributes map[string]any `json:"attributes,omitempty"`
+	// Attributes are a JSON object.
+	Attributes json.RawMessage `json:"attributes,omitempty"`
 }
 
 // Batch is the body of POST /track.
@@ -70,6 +90,44 @@ type Receipt struct {
 type Rejection struct {
 	Index   int    `json:"index"`
 	Problem string `json:"problem"`
+	// Reason is the problem's kind, one of few, for counting.
+	Reason Reason `json:"-"`
+}
+
+// Reason is a kind of rejection: the field at fault, or one of these.
+type Reason string
+
+// Reasons that are not fields.
+const (
+	// BadForm is an event that is no JSON, or holds what no event has.
+	BadForm Reason = "form"
+	// BadClock is a time too far ahead or behind.
+	BadClock Reason = "clock"
+	// Refused is an event that the database refused.
+	Refused Reason = "refused"
+)
+
+// Stored is what became of a batch's events that nothing was wrong with: as many
+// as there were.
+type Stored struct {
+	New        int
+	Duplicates int
+	// Refused are those that the database would not have, by their place.
+	Refused []Rejection
+}
+
+// Why a batch was not stored. The same batch may be stored later.
+var (
+	ErrFull = errors.New("too many events are waiting to be stored")
+	ErrDown = errors.New("events cannot be stored now")
+)
+
+// TypeOfUnit is the unit's type, also where it is not said.
+func (e *Event) TypeOfUnit() string {
+	if e.UnitType == "" {
+		return UserID
+	}
+	return e.UnitType
 }
 
 // Encode checks the event and returns its JSON.
@@ -77,7 +135,11 @@ func (e *Event) Encode() (json.RawMessage, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
-	return json.Marshal(e)
+	encoded, err := json.Marshal(e)
+	if err != nil {
+		return nil, errors.New("attributes: must be JSON")
+	}
+	return encoded, nil
 }
 
 // Validate says what is wrong with the event, or nothing.
@@ -96,10 +158,34 @@ func (e *Event) Validate() error {
 			return err
 		}
 	}
+	if err := e.checkUnits(); err != nil {
+		return err
+	}
 	if err := e.checkType(); err != nil {
 		return err
 	}
-	return e.checkAttributes()
+	if len(e.Attributes) > MaxAttributes {
+		return fmt.Errorf("attributes: must be at most %d bytes, have %d", MaxAttributes, len(e.Attributes))
+	}
+	return nil
+}
+
+func (e *Event) checkUnits() error {
+	if len(e.Units) > MaxUnits {
+		return fmt.Errorf("units: must be at most %d", MaxUnits)
+	}
+	for unitType, unit := range e.Units {
+		if unitType == e.TypeOfUnit() {
+			return errors.New("units: must be of other types than unit_type")
+		}
+		if err := checkText("units", unitType, MaxName); err != nil {
+			return err
+		}
+		if err := checkText("units", unit, MaxUnit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Event) checkType() error {
@@ -108,8 +194,8 @@ func (e *Event) checkType() error {
 		if e.Name != "" || e.Value != nil {
 			return errors.New("type: an exposure has neither name nor value")
 		}
-		if e.Position < 0 {
-			return errors.New("position: must not be negative")
+		if e.Position < 0 || e.Position > maxWhole {
+			return errors.New("position: must be a whole number between 0 and 2^53-1")
 		}
 		if err := checkText("experiment", e.Experiment, MaxName); err != nil {
 			return err
@@ -119,24 +205,21 @@ func (e *Event) checkType() error {
 		if e.Experiment != "" || e.Variation != "" || e.Position != 0 {
 			return errors.New("type: only an exposure has experiment, variation and position")
 		}
-		if e.Value != nil && (math.IsNaN(*e.Value) || math.IsInf(*e.Value, 0)) {
-			return errors.New("value: must be finite")
+		if e.Value != nil && (*e.Value > maxAmount || *e.Value < -maxAmount) {
+			return fmt.Errorf("value: %w", errAmount)
 		}
 		return checkText("name", e.Name, MaxName)
 	}
 	return fmt.Errorf("type: must be %s or %s", Exposure, Custom)
 }
 
-func (e *Event) checkAttributes() error {
-	if len(e.Attributes) == 0 {
-		return nil
-	}
-	encoded, err := json.Marshal(e.Attributes)
-	if err != nil {
-		return fmt.Errorf("attributes: must be JSON: %w", err)
-	}
-	if len(encoded) > MaxAttributes {
-		return fmt.Errorf("attributes: must be at most %d bytes, have %d", MaxAttributes, len(encoded))
+// checkClock says whether the event is too far from now.
+func (e *Event) checkClock(now time.Time) error {
+	switch age := now.Sub(e.At); {
+	case age < -MaxAhead:
+		return errors.New("at: must be at most 24 hours ahead of the server's clock")
+	case age > MaxBehind:
+		return errors.New("at: must be at most 400 days ago")
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package tracking_test
 
 import (
 	"encoding/json"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,7 @@ func exposure() tracking.Event {
 func purchase() tracking.Event {
 	return tracking.Event{
 		ID: uuid.MustParse("0193e1a0-0000-7000-8000-000000000002"), Type: tracking.Custom,
-		At: time.Date(2026, 1, 6, 12, 0, 1, 0, time.UTC), Unit: "u1", Name: "purchase", Value: new(0.0),
+		At: time.Date(2026, 1, 6, 12, 0, 1, 0, time.UTC), Unit: "u1", Name: "purchase", Value: new(tracking.Amount(0)),
 	}
 }
 
@@ -31,7 +30,7 @@ func TestEncode(t *testing.T) {
 	ofDevice := exposure()
 	ofDevice.Unit, ofDevice.UnitType, ofDevice.Position = "d-é", "device", 0
 	described := purchase()
-	described.Value, described.Attributes = nil, map[string]any{"currency": "EUR"}
+	described.Value, described.Attributes = nil, json.RawMessage(`{"currency":"EUR"}`)
 	for _, tt := range []struct {
 		name  string
 		event tracking.Event
@@ -74,14 +73,22 @@ func TestValidateRefuses(t *testing.T) {
 		{"no variation", exposure(), func(e *tracking.Event) { e.Variation = "" }, "variation: "},
 		{"a negative position", exposure(), func(e *tracking.Event) { e.Position = -1 }, "position: "},
 		{"a named exposure", exposure(), func(e *tracking.Event) { e.Name = "x" }, "type: "},
-		{"an exposure with a value", exposure(), func(e *tracking.Event) { e.Value = new(1.0) }, "type: "},
+		{"an exposure with a value", exposure(), func(e *tracking.Event) { e.Value = new(tracking.Amount(1e6)) }, "type: "},
 		{"no name", purchase(), func(e *tracking.Event) { e.Name = "" }, "name: "},
-		{"an infinite value", purchase(), func(e *tracking.Event) { e.Value = new(math.Inf(1)) }, "value: "},
+		{"a huge value", purchase(), func(e *tracking.Event) { e.Value = new(tracking.Amount(1e18 + 1)) }, "value: "},
+		{"a huge negative value", purchase(), func(e *tracking.Event) { e.Value = new(tracking.Amount(-1e18 - 1)) }, "value: "},
+		{"a huge position", exposure(), func(e *tracking.Event) { e.Position = 1 << 53 }, "position: "},
+		{"a unit of the same type again", exposure(), func(e *tracking.Event) { e.Units = map[string]string{"user_id": "u2"} }, "units: "},
+		{"four further units", exposure(), func(e *tracking.Event) {
+			e.Units = map[string]string{"a": "1", "b": "1", "c": "1", "d": "1"}
+		}, "units: "},
+		{"a further unit without id", exposure(), func(e *tracking.Event) { e.Units = map[string]string{"device": ""} }, "units: "},
+		{"a further unit without type", exposure(), func(e *tracking.Event) { e.Units = map[string]string{"": "d"} }, "units: "},
 		{"an event of an experiment", purchase(), func(e *tracking.Event) { e.Experiment = "x" }, "type: "},
 		{"another type", purchase(), func(e *tracking.Event) { e.Type = "click" }, "type: "},
-		{"attributes that are not JSON", purchase(), func(e *tracking.Event) { e.Attributes = map[string]any{"f": func() {}} }, "attributes: "},
+		{"attributes that are not JSON", purchase(), func(e *tracking.Event) { e.Attributes = json.RawMessage(`{"f":}`) }, "attributes: "},
 		{"large attributes", purchase(), func(e *tracking.Event) {
-			e.Attributes = map[string]any{"f": strings.Repeat("a", tracking.MaxAttributes)}
+			e.Attributes = json.RawMessage(`{"f":"` + strings.Repeat("a", tracking.MaxAttributes) + `"}`)
 		}, "attributes: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
