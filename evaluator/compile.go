@@ -193,6 +193,10 @@ func (c *compiler) addSegments(segments []Segment, before map[string]builtSegmen
 	members := make(map[string]*targeting.Members, len(segments))
 	for _, g := range segments {
 		c.snapshot.segments[g.Key] = Entity{domain.KindSegment, g.ID, g.Key, g.Version, g.Position}
+		if g.Has != nil {
+			members[g.Key] = targeting.MembersWho(g.Has)
+			continue
+		}
 		b, ok := before[g.Key]
 		if !ok || !slices.Equal(b.ids, g.IDs) {
 			b = builtSegment{g.IDs, targeting.NewMembers(g.IDs)}

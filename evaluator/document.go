@@ -47,6 +47,9 @@ type Segment struct {
 	Version  int    `json:"version"`
 	// IDs are sorted by their bytes, each once.
 	IDs []string `json:"ids"`
+	// Has, where it is not nil, says who is in it instead of IDs, to an evaluation
+	// at a time.
+	Has func(id string) bool `json:"-"`
 }
 
 // Tombstone names an entity that was deleted.

@@ -42,3 +42,24 @@ func TestRecompile(t *testing.T) {
 		t.Error("a segment that changed was not")
 	}
 }
+
+// Who is in a segment may be asked while a unit is evaluated.
+func TestSegmentThatIsAsked(t *testing.T) {
+	member := "u1"
+	s, faults := Compile(Document{
+		Experiments: []json.RawMessage{json.RawMessage(`{"id":"0193a1b2-0000-7000-8000-000000000001","key":"e","version":1,"status":"active",
+			"phase":1,"hash":"xxh3","unit_type":"user_id","salt":"s","variations":[{"key":"on","value":1,"weight":1}],
+			"split":[{"variation":"on","from":0,"to":1000000}],"traffic_ppm":1000000,"audience":{"id":{"$inGroup":"g"}}}`)},
+		Segments: []Segment{{ID: "a", Key: "g", Has: func(id string) bool { return id == member }}},
+	})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for _, member = range []string{"u1", "u2", ""} {
+		for _, id := range []string{"u1", "u2"} {
+			if got, _ := s.EvaluateRaw("e", id, map[string]any{"id": id}); (got.Reason == Split) != (id == member) {
+				t.Errorf("%s, with %q in the segment: %s", id, member, got.Reason)
+			}
+		}
+	}
+}

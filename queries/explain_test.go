@@ -14,103 +14,9 @@ import (
 	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
+	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/projections"
 )
-
-// wandering makes a random history of all that evaluation depends on.
-type wandering struct {
-	*stack
-	random *rand.Rand
-}
-
-func (w *wandering) pick(choices ...string) string { return choices[w.random.IntN(len(choices))] }
-
-func (w *wandering) key() string { return fmt.Sprintf("e%d", w.random.IntN(12)) }
-
-// settings are members of a patch, some of which name what there may not be.
-func (w *wandering) settings() string {
-	switch w.random.IntN(9) {
-	case 0:
-		return fmt.Sprintf(`"traffic_ppm":%d`, w.random.IntN(1_000_001))
-	case 1:
-		return `"audience":` + w.pick(`{}`, `{"country":"US"}`, `{"id":{"$inGroup":"g0"}}`,
-			`{"tags":{"$inGroup":"g1"},"country":{"$ne":"CA"}}`, `{"id":{"$notInGroup":"g0"}}`)
-	case 2:
-		return fmt.Sprintf(`"layer":{"key":"random","share_ppm":%d}`, 1+w.random.IntN(200_000))
-	case 3:
-		return w.pick(`"layer":{"key":"queue"}`, `"layer":null`)
-	case 4:
-		return fmt.Sprintf(`"prerequisites":[{"experiment":%q,"variations":[%q]}]`, w.key(), w.pick("control", "treatment"))
-	case 5:
-		return `"overrides":` + w.pick(`{}`, `{"u1":"treatment"}`, `{"u2":"control","u3":"treatment"}`)
-	case 6:
-		return fmt.Sprintf(`"variations":[{"key":"control","weight":%d},{"key":"treatment","weight":%d}]`, 1+w.random.IntN(5), w.random.IntN(5))
-	case 7:
-		return `"tags":` + w.pick(`[]`, `["held"]`)
-	}
-	return w.pick(`"salt":"s"`, `"unit_type":"company"`, `"unit_type":"user_id"`, `"description":"d"`, `"description":"e"`)
-}
-
-// step is one wish of an administrator; it may be refused.
-func (w *wandering) step(t testing.TB) {
-	t.Helper()
-	call, key := commands.Call{}, w.key()
-	call.Actor = w.pick("ada", "grace")
-	member := w.pick("u1", "u2", "u3")
-	var err error
-	switch w.random.IntN(16) {
-	case 0, 1:
-		_, err = w.commands.CreateExperiment(t.Context(), call, fmt.Appendf(nil, `{"name":"x","key":%q,%s}`, key, w.settings()))
-	case 2:
-		if w.random.IntN(3) == 0 {
-			_, err = w.commands.DeleteExperiment(t.Context(), call, key)
-		}
-	case 3, 4, 5, 6:
-		_, err = w.commands.SetStatus(t.Context(), call, key, w.pick("active", "active", "inactive"))
-	case 7:
-		_, err = w.commands.ChangeMembers(t.Context(), call, w.pick("g0", "g1"), []string{member}, nil)
-	case 8:
-		_, err = w.commands.ChangeMembers(t.Context(), call, w.pick("g0", "g1"), nil, []string{member})
-	case 9:
-		_, err = w.commands.PatchResource(t.Context(), call, domain.KindHoldout, "h", fmt.Appendf(nil, `{"share_ppm":%d}`, w.random.IntN(500_000)))
-	case 10:
-		_, err = w.commands.DeleteResource(t.Context(), call, domain.KindHoldout, "h")
-		if w.random.IntN(2) == 0 {
-			_, err = w.commands.CreateResource(t.Context(), call, domain.KindHoldout, []byte(`{"name":"h","key":"h","share_ppm":300000,"tags":["held"]}`))
-		}
-	case 11:
-		_, err = w.commands.DeleteResource(t.Context(), call, domain.KindSegment, "g1")
-		w.furnish(t)
-	default:
-		_, err = w.commands.PatchExperiment(t.Context(), call, key, fmt.Appendf(nil, `{"phase":"same",%s}`, w.settings()))
-	}
-	var invalid *domain.InvalidError
-	var conflict *domain.ConflictError
-	if err != nil && !errors.Is(err, domain.ErrNotFound) && !errors.As(err, &invalid) && !errors.As(err, &conflict) {
-		t.Fatal(err)
-	}
-}
-
-// furnish makes what experiments refer to, as far as it is not there.
-func (w *wandering) furnish(t testing.TB) {
-	t.Helper()
-	for _, r := range []struct {
-		kind domain.Kind
-		key  string
-		more string
-	}{
-		{domain.KindLayer, "random", ``},
-		{domain.KindLayer, "queue", `,"mode":"ordered"`},
-		{domain.KindSegment, "g0", `,"ids":["u1"]`},
-		{domain.KindSegment, "g1", `,"ids":["u2","x"]`},
-	} {
-		var conflict *domain.ConflictError
-		_, err := w.commands.CreateResource(t.Context(), commands.Call{}, r.kind, fmt.Appendf(nil, `{"name":%q,"key":%[1]q%s}`, r.key, r.more))
-		if err != nil && !errors.As(err, &conflict) {
-			t.Fatal(err)
-		}
-	}
-}
 
 // explained asks what a unit gets.
 func (s *stack) explained(t testing.TB, q Question) Explained {
@@ -138,12 +44,12 @@ func people() []Question {
 // the view of that moment.
 func TestExplainAgreesWithDecisionsRecordedLive(t *testing.T) {
 	s := newStack(t)
-	w := &wandering{s, rand.New(rand.NewPCG(3, 5))}
-	w.furnish(t)
+	w := ledgertest.Wanderer{Commands: s.commands, Random: rand.New(rand.NewPCG(3, 5))}
+	w.Furnish(t)
 	live := map[int64]*projections.View{}
 	var positions []int64
 	for len(live) < 300 {
-		w.step(t)
+		w.Step(t)
 		v := s.follower.View()
 		if v.Position > 0 && live[v.Position] == nil {
 			live[v.Position] = v

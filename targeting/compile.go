@@ -156,7 +156,7 @@ func (e *emitter) single(test node) (in instruction, negated bool) {
 	case inGroup:
 		members := set{ids: &textIndex{}}
 		if m, ok := e.segments[test.group]; ok {
-			members = set{ids: &m.ids, numbers: m.numbers}
+			members = set{ids: &m.ids, numbers: m.numbers, who: m.has}
 		}
 		return instruction{op: doIn, arg: keep(&e.program.sets, members)}, test.negate
 	case exists:

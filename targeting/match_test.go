@@ -62,7 +62,7 @@ func drawProgram(t *rapid.T) (*Compiler, []*Condition) {
 }
 
 func segmentIDs() map[string][]string {
-	return map[string][]string{"beta": {"US", "s", "1.2.3", "US"}, "empty": {}}
+	return map[string][]string{"beta": {"US", "s", "1.2.3", "US"}, "empty": {}, "asked": {"us", "s", ""}}
 }
 
 func segments() map[string]*Members {
@@ -70,6 +70,7 @@ func segments() map[string]*Members {
 	for key, ids := range segmentIDs() {
 		segments[key] = NewMembers(ids)
 	}
+	segments["asked"] = MembersWho(func(id string) bool { return slices.Contains(segmentIDs()["asked"], id) })
 	return segments
 }
 
@@ -193,7 +194,7 @@ func drawOperator(t *rapid.T, depth int) (string, any) {
 		return from("$regex", "$regexi"), from("^u", "s$", "[0-9]+", "", "σ|k")
 	case 9:
 		if rapid.Bool().Draw(t, "group") {
-			return from("$inGroup", "$notInGroup"), from("beta", "empty", "unknown")
+			return from("$inGroup", "$notInGroup"), from("beta", "empty", "asked", "unknown")
 		}
 		networks := rapid.SampledFrom([]string{"10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "::/0", "fe80::/10", "::ffff:11.0.0.0/104", "0.0.0.0/0"})
 		return "$cidr", rapid.SliceOfN(networks, 0, 4).Draw(t, "networks")

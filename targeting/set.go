@@ -13,16 +13,26 @@ import (
 type Members struct {
 	ids     textIndex
 	numbers []float64 // which groups of the specification's vectors hold; ours, none
+	has     func(id string) bool
 }
 
 // NewMembers returns the segment of the ids; repeated ones count once. It keeps
 // the list, which must not change any more.
 func NewMembers(ids []string) *Members { return &Members{ids: newTextIndex(ids, false)} }
 
-// Has reports whether the id, the same bytes, is in the segment.
-func (m *Members) Has(id string) bool { return m.ids.number(id, xxh3.HashString(id)) != 0 }
+// MembersWho returns the segment of those for whom has is true, which is asked
+// for each unit anew: whether goroutines may share it is for has to say.
+func MembersWho(has func(id string) bool) *Members { return &Members{has: has} }
 
-// Len is the number of ids.
+// Has reports whether the id, the same bytes, is in the segment.
+func (m *Members) Has(id string) bool {
+	if m.has != nil {
+		return m.has(id)
+	}
+	return m.ids.number(id, xxh3.HashString(id)) != 0
+}
+
+// Len is the number of ids; 0 where that is not known.
 func (m *Members) Len() int { return m.ids.count }
 
 // set is the values of an $in, or the members of a segment. Lists and objects are
@@ -31,6 +41,7 @@ type set struct {
 	symbols       []uint32 // of texts, sorted
 	numbers       []float64
 	ids           *textIndex // texts of a segment
+	who           func(id string) bool
 	null, yes, no bool
 	fold          bool // symbols are of folded texts
 }
@@ -61,7 +72,10 @@ func (p *Program) has(s *set, v *found) bool {
 		return contains(s.numbers, v.number)
 	case text:
 		if s.ids != nil {
-			return s.ids.count > 0 && s.ids.number(v.text, v.hashOfText()) != 0
+			if s.ids.count > 0 {
+				return s.ids.number(v.text, v.hashOfText()) != 0
+			}
+			return s.who != nil && s.who(v.text)
 		}
 		if s.fold {
 			return contains(s.symbols, p.foldedSymbol(v))
