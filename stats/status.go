@@ -1,5 +1,7 @@
 package stats
 
+import "slices"
+
 // Status says whether a result holds numbers, and if not, why.
 type Status string
 
@@ -25,3 +27,17 @@ const (
 	// LeakedUsers is an arm of weight 0 that has units.
 	LeakedUsers Status = "leaked_users"
 )
+
+// worst is the status that takes precedence.
+func worst(statuses ...Status) Status {
+	order := [...]Status{
+		InvalidInput, ZeroUsers, InsufficientUnits, ZeroDenominator,
+		ZeroVariance, ZeroBaseline, UnboundedInterval, LeakedUsers,
+	}
+	for _, bad := range order {
+		if slices.Contains(statuses, bad) {
+			return bad
+		}
+	}
+	return OK
+}
