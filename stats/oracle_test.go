@@ -83,7 +83,7 @@ func decode[T any](data json.RawMessage) T {
 func oracles() map[string]oracle {
 	all := map[string]oracle{}
 	for _, some := range []map[string]oracle{
-		distributionOracles(), fixedOracles(),
+		distributionOracles(), fixedOracles(), planningOracles(), judgingOracles(),
 	} {
 		maps.Copy(all, some)
 	}
