@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/ledgertest"
@@ -350,28 +351,111 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-// After a restore the ledger is another one.
-func TestLedgerThatWasRewritten(t *testing.T) {
-	p := newPlane(t)
-	create := func(key string) {
-		t.Helper()
-		if _, err := p.commands.CreateExperiment(t.Context(), commands.Call{}, fmt.Appendf(nil, `{"name":"x","key":%q}`, key)); err != nil {
+// all gives every unit one variation.
+func all(variation string) string {
+	weights := map[string]int{variation: 1}
+	return fmt.Sprintf(`"variations":[{"key":"control","weight":%d},{"key":"treatment","weight":%d}]`, weights["control"], weights["treatment"])
+}
+
+func (p *plane) run(t testing.TB, experiments ...string) {
+	t.Helper()
+	for _, e := range experiments {
+		a, err := p.commands.CreateExperiment(t.Context(), commands.Call{}, []byte(e))
+		if err == nil {
+			_, err = p.commands.SetStatus(t.Context(), commands.Call{}, a.ID.String(), "active")
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	create("a")
-	restore := p.ledger.Backup(t)
-	create("b")
+}
+
+// What the exposure does not tell is taken as met, and no more than that.
+func TestWhatCannotBeTold(t *testing.T) {
+	p := newPlane(t)
+	_, err := p.commands.CreateResource(t.Context(), commands.Call{}, domain.KindLayer, []byte(`{"name":"q","key":"q","mode":"ordered"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.run(
+		t,
+		`{"name":"x","key":"company","unit_type":"company",`+all("treatment")+`}`,
+		`{"name":"x","key":"user",`+all("treatment")+`}`,
+		`{"name":"x","key":"of-user","prerequisites":[{"experiment":"company","variations":["treatment"]}],`+all("treatment")+`}`,
+		`{"name":"x","key":"of-user-not","prerequisites":[{"experiment":"company","variations":["control"]}],`+all("treatment")+`}`,
+		`{"name":"x","key":"of-company","unit_type":"company","prerequisites":[{"experiment":"user","variations":["treatment"]}],`+all("treatment")+`}`,
+		`{"name":"x","key":"of-same","prerequisites":[{"experiment":"user","variations":["control"]}],`+all("treatment")+`}`,
+		`{"name":"x","key":"first","layer":{"key":"q"},"audience":{"country":"US"},"overrides":{"u":"treatment"},`+all("treatment")+`}`,
+		`{"name":"x","key":"second","layer":{"key":"q"},"prerequisites":[{"experiment":"first","variations":["treatment"]}],`+all("treatment")+`}`,
+		`{"name":"x","key":"third","layer":{"key":"q"},`+all("treatment")+`}`,
+	)
+	head, err := p.store.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := derive.New(p.pool)
-	b := derive.Exposure{Experiment: "b", Variation: "control", Unit: "u", Position: 2}
-	if got := derived(t, d, b)[0]; got.Ruling != tracking.Disagrees {
+	for _, tt := range []struct {
+		experiment, unitType, unit, attributes string
+		want                                   tracking.Ruling
+	}{
+		{"of-user", "user_id", "u", ``, tracking.Agrees},
+		{"of-user", "user_id", "u", `{"company":"c"}`, tracking.Agrees},
+		{"of-user", "user_id", "u", `{"company":7}`, tracking.Agrees},
+		{"of-user", "user_id", "u", `{}`, tracking.Disagrees},
+		{"of-user-not", "user_id", "u", ``, tracking.Agrees},
+		{"of-user-not", "user_id", "u", `{"company":"c"}`, tracking.Disagrees},
+		{"of-company", "company", "c", ``, tracking.Agrees},
+		{"of-company", "company", "c", `{"company":"c"}`, tracking.Agrees},
+		{"of-company", "company", "7", `{"company":7}`, tracking.Agrees},
+		{"of-company", "company", "c", `{"id":"u"}`, tracking.Agrees},
+		{"of-same", "user_id", "u", ``, tracking.Disagrees},
+		{"first", "user_id", "v", ``, tracking.Agrees},
+		{"first", "user_id", "v", `{"country":"CA"}`, tracking.Disagrees},
+		{"first", "user_id", "u", `{"country":"CA"}`, tracking.Overridden},
+		{"second", "user_id", "u", ``, tracking.Agrees},
+		{"second", "user_id", "u", `{"country":"CA"}`, tracking.Agrees},
+		{"second", "user_id", "v", `{"country":"CA"}`, tracking.Disagrees},
+		{"second", "user_id", "v", `{"country":"US"}`, tracking.Disagrees},
+		{"third", "user_id", "v", ``, tracking.Agrees},
+		{"third", "user_id", "v", `{"country":"CA"}`, tracking.Disagrees},
+	} {
+		x := derive.Exposure{
+			Experiment: tt.experiment, Variation: "treatment", UnitType: tt.unitType, Unit: tt.unit,
+			Position: head.Position, Attributes: json.RawMessage(tt.attributes),
+		}
+		if got := derived(t, d, x)[0]; got.Ruling != tt.want {
+			t.Errorf("%+v: %v, want %v", tt, got.Ruling, tt.want)
+		}
+	}
+	// The order of a layer is of the layer alone.
+	_, err = p.commands.PatchResource(t.Context(), commands.Call{}, domain.KindLayer, "q", []byte(`{"order":["third","first","second"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := derive.Exposure{Experiment: "third", Variation: "treatment", Unit: "v", Position: head.Position + 1, Attributes: json.RawMessage(`{"country":"US"}`)}
+	before := x
+	before.Position--
+	if got := derived(t, d, before, x, before); got[0].Ruling != tracking.Disagrees || got[1].Ruling != tracking.Agrees || got[2] != got[0] {
+		t.Errorf("%+v", got)
+	}
+}
+
+// After a restore the ledger is another one.
+func TestLedgerThatWasRewritten(t *testing.T) {
+	p := newPlane(t)
+	p.run(t, `{"name":"x","key":"a"}`)
+	restore := p.ledger.Backup(t)
+	p.run(t, `{"name":"x","key":"b",`+all("treatment")+`}`)
+	d := derive.New(p.pool)
+	b := derive.Exposure{Experiment: "b", Variation: "treatment", Unit: "u", Position: 4}
+	if got := derived(t, d, b)[0]; got.Ruling != tracking.Agrees {
 		t.Errorf("%+v", got)
 	}
 	restore()
-	create("c")
-	b.Position = 3 // nothing is read for what is known
-	c := derive.Exposure{Experiment: "c", Variation: "control", Unit: "u", Position: 2}
-	if got := derived(t, d, b, c); got[0].Ruling != tracking.Unknown || got[1].Ruling != tracking.Disagrees {
+	p.run(t, `{"name":"x","key":"c",`+all("control")+`}`)
+	b.Position = 5 // nothing is read for what is known
+	c := derive.Exposure{Experiment: "c", Variation: "control", Unit: "u", Position: 4}
+	if got := derived(t, d, b, c); got[0].Ruling != tracking.Unknown || got[1].Ruling != tracking.Agrees {
 		t.Errorf("%+v", got)
 	}
 }
