@@ -83,6 +83,12 @@ func (t *total) add(n int64) {
 	t.hi += n>>63 + int64(carry)
 }
 
+func (t *total) plus(o total) {
+	lo, carry := bits.Add64(t.lo, o.lo, 0)
+	t.lo = lo
+	t.hi += o.hi + int64(carry)
+}
+
 // atMost is t or the bound, whichever is less.
 func (t total) atMost(bound int64) total {
 	b := totalOf(bound)
