@@ -27,7 +27,8 @@ create table tracked (
     -- of an event: its name, else empty; in millionths, null without a value
     name       text collate "C" not null,
     value      bigint,
-    -- of an exposure, else empty and 0
+    -- of an exposure, else empty and 0; a position below 0 is not known, and not
+    -- after that one, where the ledger was
     experiment text collate "C" not null,
     variation  text collate "C" not null,
     position   bigint   not null,

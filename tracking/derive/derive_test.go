@@ -438,6 +438,16 @@ func TestWhatCannotBeTold(t *testing.T) {
 	if got := derived(t, d, before, x, before); got[0].Ruling != tracking.Disagrees || got[1].Ruling != tracking.Agrees || got[2] != got[0] {
 		t.Errorf("%+v", got)
 	}
+	// What is switched off gave nothing to anybody.
+	if _, err := p.commands.SetStatus(t.Context(), commands.Call{}, "company", "inactive"); err != nil {
+		t.Fatal(err)
+	}
+	x = derive.Exposure{Experiment: "of-user", Variation: "treatment", Unit: "v", Position: head.Position}
+	after := x
+	after.Position += 2
+	if got := derived(t, d, x, after); got[0].Ruling != tracking.Agrees || got[1].Ruling != tracking.Disagrees {
+		t.Errorf("%+v", got)
+	}
 }
 
 // After a restore the ledger is another one.

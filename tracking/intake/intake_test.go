@@ -117,6 +117,7 @@ func checkBatches(t testing.TB, l ledgertest.Ledger, ids int) {
 
 func TestStoreKeepsEventsAsTheyCame(t *testing.T) {
 	l := ledgertest.New(t)
+	moveLedger(t, l, 1<<53-1)
 	in := started(t, l, intake.Config{})
 	shown := tracking.Event{
 		ID: uuid.UUID{1}, Type: tracking.Exposure, At: at(1), Unit: "ünit\n1", UnitType: "device", Units: map[string]string{"user_id": "u1", "household": "h"},
@@ -146,6 +147,42 @@ func TestStoreKeepsEventsAsTheyCame(t *testing.T) {
 	}
 	if n := count(t, l, `select count(*) from tracked where day = (ledger_clock() at time zone 'UTC')::date`); n != len(want) {
 		t.Errorf("%d rows are of today", n)
+	}
+}
+
+// moveLedger makes the ledger end at a position.
+func moveLedger(t testing.TB, l ledgertest.Ledger, position int64) {
+	t.Helper()
+	if _, err := l.Superuser(t).Exec(t.Context(), `update event_head set position = $1`, position); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What an exposure does not tell of the ledger must not depend on how far the
+// ledger is when somebody looks.
+func TestPositionsThatTheLedgerHasNot(t *testing.T) {
+	l := ledgertest.New(t)
+	in := started(t, l, intake.Config{})
+	var want []int64
+	for n, tt := range []struct{ ledger, given, want int64 }{
+		{0, 0, 0}, {0, 1, 0}, {7, 0, -7}, {7, 1, 1}, {7, 7, 7}, {8, 9, -8},
+	} {
+		moveLedger(t, l, tt.ledger)
+		store(t, in, tracking.Event{
+			ID: uuid.UUID{byte(n + 1)}, Type: tracking.Exposure, At: at(1), Unit: "u", Experiment: "x", Variation: "control", Position: tt.given,
+		}, purchase(n))
+		want = append(want, tt.want)
+	}
+	var have []int64
+	for _, r := range rows(t, l) {
+		if r.Experiment != "" {
+			have = append(have, r.Position)
+		} else if r.Position != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("%d, want %d", have, want)
 	}
 }
 

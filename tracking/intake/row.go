@@ -26,6 +26,17 @@ const epoch = 946_684_800_000_000
 type stamp struct {
 	batch int64
 	day   int32 // from 2000 on
+	// ledger is the ledger's position.
+	ledger int64
+}
+
+// positionOf is the ledger's position that an exposure has, or below 0 the one
+// that it cannot be after, where it has none that the ledger reached.
+func (s stamp) positionOf(e *tracking.Event) int64 {
+	if e.Type == tracking.Exposure && (e.Position == 0 || e.Position > s.ledger) {
+		return -s.ledger
+	}
+	return e.Position
 }
 
 // appendRows appends the event's rows, one for each unit.
@@ -54,7 +65,7 @@ func appendRow(b []byte, s stamp, e *tracking.Event, unitType, unit string) []by
 	}
 	b = appendText(b, e.Experiment)
 	b = appendText(b, e.Variation)
-	b = appendInt(b, e.Position)
+	b = appendInt(b, s.positionOf(e))
 	if len(e.Attributes) == 0 {
 		return append(b, null...)
 	}

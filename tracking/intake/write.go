@@ -165,9 +165,10 @@ const insertIDs = `insert into tracked_ids select unnest($1::uuid[]) on conflict
 // errOrder would be a surprise.
 var errOrder = errors.New("new ids came back in another order")
 
-// takeBatch also says in how many days from 2000 on it is.
+// takeBatch also says in how many days from 2000 on it is, and how far the ledger
+// is.
 const takeBatch = `update track_head set batch = batch + 1
-	returning batch, (ledger_clock() at time zone 'UTC')::date - date '2000-01-01'`
+	returning batch, (ledger_clock() at time zone 'UTC')::date - date '2000-01-01', (select position from event_head)`
 
 // transact stores what is new of items, which are sorted by id, in one
 // transaction. On error no fate was decided.
@@ -209,7 +210,7 @@ func (w *writer) transact(ctx context.Context, items []*item) (err error) {
 		}
 		return rows.Err()
 	})
-	b.Queue(takeBatch).QueryRow(func(row pgx.Row) error { return row.Scan(&stamp.batch, &stamp.day) })
+	b.Queue(takeBatch).QueryRow(func(row pgx.Row) error { return row.Scan(&stamp.batch, &stamp.day, &stamp.ledger) })
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
