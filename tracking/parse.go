@@ -15,7 +15,7 @@ import (
 // something is wrong with are left out and named; the others keep their order. It
 // takes what the JSON says and nothing else: no unknown or repeated members, no
 // text that is not UTF-8 or holds NUL, null for a value or attributes alone.
-// Times are cut off at the microsecond. The error says why there is no batch at
+// Times are cut off at the microsecond; with a zero now they may be any. The error says why there is no batch at
 // all. Nothing of body is kept.
 func Parse(body []byte, now time.Time) ([]Event, []Rejection, error) {
 	if len(body) > MaxBody {

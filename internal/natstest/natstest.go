@@ -102,8 +102,11 @@ func configuration(i int, port *proc.Port, routes []*proc.Port, dir string) []by
 	fmt.Fprintf(&b, "jetstream { store_dir: %s, sync_interval: always, max_file: 1GB, max_mem: 64MB }\n", strconv.Quote(dir))
 	if len(routes) > 1 {
 		fmt.Fprintf(&b, "cluster { name: test, listen: %s, routes: [", routes[i].Addr())
-		for _, route := range routes {
-			fmt.Fprintf(&b, "nats://%s ", route.Addr())
+		for i, route := range routes {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprintf(&b, "%q", "nats://"+route.Addr())
 		}
 		b.WriteString("] }\n")
 	}
