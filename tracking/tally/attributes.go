@@ -57,7 +57,7 @@ func scalars(object []byte) []attribute {
 			if err != nil {
 				return nil
 			}
-			a.value = cut(value.String())
+			a.value = Cut(value.String())
 			all = append(all, a)
 		default:
 			if d.SkipValue() != nil {
@@ -69,8 +69,9 @@ func scalars(object []byte) []attribute {
 	return all
 }
 
-// cut returns as many whole characters as there is room for.
-func cut(value string) string {
+// Cut returns what is kept of a dimension's value: as many whole characters as
+// there is room for.
+func Cut(value string) string {
 	if len(value) <= maxValue {
 		return strings.Clone(value)
 	}

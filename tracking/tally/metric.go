@@ -10,8 +10,8 @@ const (
 	microsPerHour = 3600 * million
 )
 
-// defaultLookback is in days.
-const defaultLookback = 14
+// DefaultLookback is in days.
+const DefaultLookback = 14
 
 // numbers are a unit's, in millionths.
 type numbers struct{ num, den, pre, preDen total }
@@ -53,7 +53,7 @@ func (k *unitCount) measure(m *Metric) measure {
 	if m.CUPED {
 		days := int64(m.LookbackDays)
 		if days == 0 {
-			days = defaultLookback
+			days = DefaultLookback
 		}
 		s.pre = between(named, from-days*microsPerDay, from)
 		s.preDen = between(below, from-days*microsPerDay, from)
