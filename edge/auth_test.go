@@ -18,6 +18,7 @@ func everyRoute() map[route]request {
 		routeSnapshot: {method: "GET", path: "/snapshot"},
 		routeFeed:     {method: "GET", path: "/feed"},
 		routeStream:   {method: "HEAD", path: "/stream"},
+		routeTrack:    {method: "POST", path: "/track", body: `{"events":[]}`},
 	}
 }
 
@@ -39,6 +40,8 @@ func TestEveryRouteTakesTheRolesThatItNames(t *testing.T) {
 				want = http.StatusUnauthorized
 			case name == "client" && (route == routeSnapshot || route == routeFeed):
 				want = http.StatusForbidden
+			case route == routeTrack:
+				want = http.StatusAccepted
 			}
 			r.token = token
 			got := s.send(t, r)

@@ -43,6 +43,9 @@ func (e *Edge) release(c *call) {
 	if cap(c.out) > keptBuffer || len(c.attributes) > keptMembers {
 		return
 	}
+	if cap(c.body) > keptBuffer {
+		c.body = nil
+	}
 	clear(c.attributes)
 	clear(c.keys)
 	clear(c.missing)
@@ -61,7 +64,7 @@ func (c *call) read(x *exchange) *fault {
 		return f
 	}
 	if n > maxBody {
-		return tooLarge()
+		return tooLarge(maxBody)
 	}
 	var err error
 	if n > 0 {
@@ -78,15 +81,21 @@ func (c *call) read(x *exchange) *fault {
 	case err == nil:
 		return nil
 	case errors.As(err, &over):
-		return tooLarge()
-	case errors.Is(err, os.ErrDeadlineExceeded):
+		return tooLarge(maxBody)
+	}
+	return bodyFault(err)
+}
+
+// bodyFault is the fault of a body that did not come to its end.
+func bodyFault(err error) *fault {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &fault{status: http.StatusRequestTimeout, field: "body", detail: "must arrive within 10 s"}
 	}
 	return malformed("body", "ended before all of it had come")
 }
 
-func tooLarge() *fault {
-	return &fault{status: http.StatusRequestEntityTooLarge, field: "body", detail: "must be at most " + strconv.Itoa(maxBody) + " bytes"}
+func tooLarge(limit int) *fault {
+	return &fault{status: http.StatusRequestEntityTooLarge, field: "body", detail: "must be at most " + strconv.Itoa(limit) + " bytes"}
 }
 
 func checkType(h http.Header) *fault {

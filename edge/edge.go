@@ -1,7 +1,8 @@
 // Package edge listens for the data plane: OFREP and POST /evaluate answer from
 // the feed's snapshot in memory, GET /snapshot, /feed and /stream keep SDKs and
-// other edges fresh. Nothing here waits for a database. Begin with New; Run keeps
-// the answers' prepared parts and the streams up with the feed.
+// other edges fresh, POST /track takes what units saw and did. Nothing else here
+// waits for a database. Begin with New; Run keeps the answers' prepared parts and
+// the streams up with the feed.
 package edge
 
 import (
@@ -26,6 +27,10 @@ type Config struct {
 	// EdgeToken is what edges come with to GET /feed, as a server; empty admits
 	// nobody. Keys work too.
 	EdgeToken string
+	// Tracker stores what comes to POST /track. Where it is nil, requests go on to
+	// the control plane at ControlURL, if there is one.
+	Tracker    Tracker
+	ControlURL string
 	// Next answers what is not the edge's, default 404.
 	Next http.Handler
 	// RateLimit of each key; see its defaults.
@@ -52,6 +57,7 @@ type Edge struct {
 	meter   *meter
 	limits  *limits
 	hub     *hub
+	tracks  tracks
 	calls   sync.Pool // of *call
 	headers headers
 	root    *caller // nil without a root token
@@ -89,8 +95,9 @@ func New(f *feed.Feed, cfg Config) (*Edge, error) {
 	e.calls.New = func() any { return newCall() }
 	e.root = tokenCaller(cfg.Root, domain.Admin)
 	e.edges = tokenCaller(cfg.EdgeToken, domain.Server)
+	e.tracks.forward, e.tracks.meter = newForwarder(cfg.ControlURL), newTrackMeter()
 	var err error
-	e.meter, err = newMeter(cfg.Registry, e.hub)
+	e.meter, err = newMeter(cfg.Registry, e.hub, e.tracks.meter)
 	return e, err
 }
 
@@ -129,6 +136,7 @@ const (
 	routeSnapshot
 	routeStream
 	routeFeed
+	routeTrack
 	routes
 )
 
@@ -147,6 +155,8 @@ func routeOf(path string) (r route, key string) {
 		return routeStream, ""
 	case "/feed":
 		return routeFeed, ""
+	case "/track":
+		return routeTrack, ""
 	}
 	if key, ok := strings.CutPrefix(path, flagsPath+"/"); ok {
 		return routeFlag, key
@@ -167,6 +177,8 @@ func (r route) template() string {
 		return "/snapshot"
 	case routeStream:
 		return "/stream"
+	case routeTrack:
+		return "/track"
 	}
 	return "/feed"
 }
@@ -174,7 +186,7 @@ func (r route) template() string {
 // method is the one that the route takes; GET routes take HEAD too.
 func (r route) method() string {
 	switch r {
-	case routeFlag, routeFlags, routeEvaluate:
+	case routeFlag, routeFlags, routeEvaluate, routeTrack:
 		return http.MethodPost
 	}
 	return http.MethodGet
@@ -235,6 +247,8 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, route route, key st
 		return e.flag(&x, c)
 	case routeFlags:
 		return e.flags(&x, c)
+	case routeTrack:
+		return e.track(&x, c)
 	}
 	return e.evaluate(&x, c)
 }
@@ -263,13 +277,17 @@ func (e *Edge) stamp(x *exchange) {
 }
 
 // write answers 200 with a JSON body.
-func (e *Edge) write(x *exchange, body []byte) int {
+func (e *Edge) write(x *exchange, body []byte) int { return e.answer(x, http.StatusOK, body) }
+
+// answer answers with a JSON body.
+func (e *Edge) answer(x *exchange, status int, body []byte) int {
 	e.stamp(x)
 	h := x.w.Header()
 	h["Content-Type"] = e.headers.json
 	h["X-Content-Type-Options"] = e.headers.noSniff
+	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // the client is gone: nobody is left to tell
-	return http.StatusOK
+	return status
 }
 
 func allowed(r route) string {

@@ -182,6 +182,10 @@ func TestBodiesAreBoundHoweverTheyCome(t *testing.T) {
 		"another scheme":      {strings.Replace(head, "Bearer", "Basic", 1) + "Content-Length: 2\r\n\r\n{}", 401},
 		"scheme in any case":  {strings.Replace(head, "Bearer", "bEARER", 1) + "Content-Length: 2\r\n\r\n{}", 200},
 		"with a charset":      {strings.Replace(head, "/json", "/json; charset=UTF-8", 1) + "Content-Length: 2\r\n\r\n{}", 200},
+		"much to track":       {strings.Replace(head, "/evaluate", "/track", 1) + "Content-Length: 5242881\r\n\r\n", 413},
+		"much in chunks":      {strings.Replace(head, "/evaluate", "/track", 1) + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat(chunk, 81) + "0\r\n\r\n", 413},
+		"tracked in chunks":   {strings.Replace(head, "/evaluate", "/track", 1) + "Transfer-Encoding: chunked\r\n\r\n4\r\n{\"ev\r\n9\r\nents\":[]}\r\n0\r\n\r\n", 202},
+		"cut off":             {strings.Replace(head, "/evaluate", "/track", 1) + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
 		"in another charset":  {strings.Replace(head, "/json", "/json; charset=utf-16", 1) + "Content-Length: 2\r\n\r\n{}", 415},
 	} {
 		if got := s.raw(t, tt.request); got != tt.status {

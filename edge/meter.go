@@ -16,7 +16,7 @@ type meter struct {
 	seconds  [routes]prometheus.Observer
 }
 
-func newMeter(registry prometheus.Registerer, hub *hub) (*meter, error) {
+func newMeter(registry prometheus.Registerer, hub *hub, track *trackMeter) (*meter, error) {
 	m := &meter{requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "assay_edge_requests_total",
 		Help: "Requests of the data plane answered, by route template and status.",
@@ -34,7 +34,7 @@ func newMeter(registry prometheus.Registerer, hub *hub) (*meter, error) {
 		Name: "assay_edge_streams_dropped_total",
 		Help: "Listeners of GET /stream that were cut off because they read too slowly.",
 	}, func() float64 { return float64(hub.dropped.Load()) })
-	for _, c := range []prometheus.Collector{m.requests, seconds, streams, dropped} {
+	for _, c := range []prometheus.Collector{m.requests, seconds, streams, dropped, track.received, track.events} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("edge metrics: %w", err)
 		}

@@ -72,6 +72,8 @@ type stack struct {
 	log    *lockedBuffer
 	tokens map[domain.Role]string
 	keys   []domain.Key
+
+	registry *prometheus.Registry
 }
 
 type lockedBuffer struct {
@@ -98,7 +100,11 @@ func idle(t testing.TB, cfg Config) *stack {
 		source: &source{changed: make(chan struct{}, 1)}, log: &lockedBuffer{}, tokens: map[domain.Role]string{},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10}, Timeout: 20 * time.Second},
 	}
-	cfg.Root, cfg.EdgeToken, cfg.Registry = rootToken, edgeToken, prometheus.NewRegistry()
+	s.registry = prometheus.NewRegistry()
+	cfg.Root, cfg.EdgeToken, cfg.Registry = rootToken, edgeToken, s.registry
+	if cfg.Tracker == nil && cfg.ControlURL == "" {
+		cfg.Tracker = &memory{}
+	}
 	cfg.Log = slog.New(slog.NewTextHandler(s.log, nil))
 	s.feed = feed.New(feed.Config{}, s.source)
 	var err error

@@ -12,6 +12,7 @@ const (
 	evaluationTag = "Evaluation"
 	ofrepTag      = "OFREP"
 	snapshotTag   = "Snapshots"
+	trackingTag   = "Tracking"
 	streamType    = "text/event-stream"
 
 	flagExample = `{"key":"checkout-button","value":true,"reason":"SPLIT","variant":"treatment","metadata":{"assayReason":"SPLIT","version":3}}`
@@ -76,11 +77,26 @@ func edgeRoutes() []route {
 			query: []param{{name: "token", doc: "For browsers, which cannot send the header: a token, or the ticket that OFREP's eventStreams has.", schema: text("", 200)}},
 			ok:    success{status: http.StatusOK, schema: "Text", types: []string{streamType}},
 		},
+		{
+			method: http.MethodPost, path: "/track", id: "track", tag: trackingTag, summary: "Report what units saw and did",
+			doc: "202 says that what is not rejected is stored, on disk. Each id counts once, however often and wherever it is sent: after any other answer, or none, send the same again. " +
+				"Rejected events are named by their index and will never be stored; the others of the request are kept.",
+			role: domain.Client, edge: true, waits: true, faults: evaluationFaults(),
+			body: &body{
+				limit: trackBody, schema: "TrackRequest",
+				example: `{"events":[{"id":"0193e1a0-0000-7000-8000-000000000001","type":"exposure","at":"2026-01-31T12:00:00Z","unit":"u1","experiment":"checkout-button","variation":"treatment","position":42},` +
+					`{"id":"0193e1a0-0000-7000-8000-000000000002","type":"event","name":"purchase","at":"2026-01-31T12:01:00Z","unit":"u1","value":49.9}]}`,
+			},
+			ok: success{status: http.StatusAccepted, schema: "Receipt", example: `{"accepted":2,"rejected":[]}`},
+		},
 	}
 }
 
 // edgeBody bounds what evaluation reads, in bytes.
 const edgeBody = 64 << 10
+
+// trackBody bounds a batch of events, in bytes.
+const trackBody = 5 << 20
 
 func eventParams() []param {
 	return []param{
@@ -149,6 +165,25 @@ func edgeSchemas() fields {
 			"errorCode":    oneOf("", "PARSE_ERROR", "INVALID_CONTEXT", "FLAG_NOT_FOUND", "GENERAL"),
 			"errorDetails": {Type: huma.TypeString},
 		}, "key"),
+		"TrackRequest": complete("", fields{"events": list("At most 10,000.", ref("TrackedEvent"))}),
+		"TrackedEvent": complete("An exposure has experiment and variation, an event has a name.", fields{
+			"id":         format("Of the event, made by who reports it.", "uuid"),
+			"type":       oneOf("", "exposure", "event"),
+			"at":         format("When it happened: at most 24 hours ahead of the server's clock, at most 400 days ago.", "date-time"),
+			"unit":       text("Its id.", 1024),
+			"unit_type":  text("Default user_id.", 128),
+			"units":      open("Up to three further units, by type, that the event is of too: who was anonymous and is now known.", &huma.Schema{Type: huma.TypeString}),
+			"experiment": text("Its key.", 128),
+			"variation":  text("Its key.", 128),
+			"position":   count("The ledger's, that the variation was given at; 0 is unknown.", 0),
+			"name":       text("What happened.", 128),
+			"value":      anything("What it is worth: a number within 1e12 of 0, kept in millionths."),
+			"attributes": open("What an exposure was evaluated with, or what describes the event: at most 8 KiB.", true),
+		}, "unit_type", "units", "experiment", "variation", "position", "name", "value", "attributes"),
+		"Receipt": complete("", fields{
+			"accepted": count("How many are stored, now or before.", 0),
+			"rejected": list("By index.", complete("", fields{"index": count("From 0.", 0), "problem": {Type: huma.TypeString}})),
+		}),
 		"Snapshot": snapshot,
 		"Feed":     complete("", fields{"document": ref("Snapshot"), "keys": list("With the SHA-256 of their secrets.", ref("AnyObject"))}),
 	}

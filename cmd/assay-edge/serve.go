@@ -37,7 +37,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	if err := registry.Register(meter.New(f)); err != nil {
 		return err
 	}
-	e, err := edge.New(f, edge.Config{Root: cfg.rootToken, EdgeToken: cfg.edgeToken, Log: log, Registry: registry})
+	e, err := edge.New(f, edge.Config{
+		Root: cfg.rootToken, EdgeToken: cfg.edgeToken, ControlURL: cfg.controlURL, Log: log, Registry: registry,
+	})
 	if err != nil {
 		return err
 	}

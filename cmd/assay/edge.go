@@ -44,7 +44,7 @@ func newDataPlane(cfg control.Config, plane *control.Plane, next http.Handler, l
 	plane.Registry.MustRegister(meter.New(d.feed))
 	var err error
 	d.edge, err = edge.New(d.feed, edge.Config{
-		Root: cfg.RootToken, EdgeToken: cfg.EdgeToken, Next: next, Log: log, Registry: plane.Registry,
+		Root: cfg.RootToken, EdgeToken: cfg.EdgeToken, Tracker: plane.Intake, Next: next, Log: log, Registry: plane.Registry,
 	})
 	return d, err
 }

@@ -20,10 +20,11 @@ import (
 	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
+	"github.com/assaylabs/assay/tracking/intake"
 )
 
-// Commands and queries have pools of their own, so that a flood of one leaves
-// the other its connections.
+// Commands, queries and intake have pools of their own, so that a flood of one
+// leaves the others their connections.
 const (
 	commandConns = 6
 	queryConns   = 14
@@ -39,6 +40,7 @@ type Plane struct {
 	Queries  *queries.Service
 	Follower *projections.Follower
 	Store    *eventstore.Store
+	Intake   *intake.Intake
 	Registry *prometheus.Registry
 
 	cfg      Config
@@ -71,7 +73,12 @@ func (p *Plane) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tracking, err := p.pool(ctx, intake.Conns)
+	if err != nil {
+		return err
+	}
 	p.Registry = setup.NewRegistry(p.cfg.Version)
+	p.Intake = intake.New(tracking, intake.Config{Log: p.log, Registry: p.Registry})
 	p.Store = eventstore.New(writing, eventstore.Config{
 		Inline: projections.Inline{}, Schema: p.cfg.Namespace, Log: p.log, Registry: p.Registry, Timeout: p.patience,
 		OnCommit: func(records []eventstore.Record) { p.Follower.Offer(records) },
@@ -202,6 +209,7 @@ func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait fu
 		wg.Go(func() { _ = run(ctx) }) // each ends with ctx alone
 	}
 	start(p.Store.Run)
+	start(p.Intake.Run)
 	start(p.Follower.Run)
 	start(p.schedule.Run)
 	if p.redis != nil {
