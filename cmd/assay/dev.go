@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ for the next start. Ctrl-C stops everything.`,
 	cmd.Flags().StringVar(&o.dir, "dir", ".assay", "directory of the data")
 	cmd.Flags().StringVar(&o.listen, "listen", "", "host:port to listen on (default $LISTEN_ADDR, else "+control.DefaultListenAddr+")")
 	addEdgeFlag(cmd, &o.edge)
-	cmd.Flags().BoolVar(&o.live, "live", true, "switch demo experiments on and off now and then")
+	cmd.Flags().BoolVar(&o.live, "live", true, "have traffic in the demo experiments, and switch one on and off now and then")
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "log every request, and what PostgreSQL says")
 	return cmd
 }
@@ -77,9 +78,15 @@ func (p *program) runDev(ctx context.Context, o devOptions) (err error) {
 			return err
 		}
 		p.welcome(cfg, env, o)
-		if o.live {
-			dev.Live(ctx, plane.Commands)
+		if !o.live {
+			return nil
 		}
+		var wg sync.WaitGroup
+		wg.Go(func() { dev.Toggle(ctx, plane.Commands) })
+		if o.edge {
+			wg.Go(func() { dev.Traffic(ctx, o.dir, "http://"+cfg.ListenAddr, cfg.RootToken, log) })
+		}
+		wg.Wait()
 		return nil
 	})
 }

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -37,6 +38,14 @@ func steps() []step {
 			body: `{"key":"revenue-per-user","name":"Revenue per user","kind":"sum","event":"purchase","cap":500,"cuped":true,"lookback_days":14}`,
 		},
 		{
+			name: "visits", kind: domain.KindMetric, reason: "do they come back?",
+			body: `{"key":"visits-per-user","name":"Visits per user","kind":"count","event":"visit","window_hours":168}`,
+		},
+		{
+			name: "load time", kind: domain.KindMetric, reason: "nobody waits for a shop",
+			body: `{"key":"load-time","name":"Load time of pages","description":"In milliseconds, of nine in ten","kind":"quantile","quantile":0.9,"event":"page_load","goal":"decrease"}`,
+		},
+		{
 			name: "staff", kind: domain.KindSegment, reason: "left out of every experiment",
 			body: `{"key":"staff","name":"Staff","ids":["u-staff-1","u-staff-2","u-staff-3"]}`,
 		},
@@ -45,23 +54,23 @@ func steps() []step {
 			body: `{"key":"checkout","name":"Checkout","description":"At most one checkout experiment for each customer"}`,
 		},
 		{
-			name: "button", kind: domain.KindExperiment, status: domain.Active, reason: "Q1 goal",
+			name: "checkout button", kind: domain.KindExperiment, status: domain.Active, reason: "Q1 goal",
 			body: `{"key":"demo-checkout-button","name":"Checkout button","owner":"growth","tags":["checkout","demo"],
 				"hypothesis":"A green button sells more","layer":{"key":"checkout","share_ppm":400000},
-				"audience":{"user_id":{"$notInGroup":"staff"}},
-				"metrics":[{"metric":"purchase-rate","role":"primary"},{"metric":"revenue-per-user","role":"guardrail"}]}`,
+				"audience":{"user_id":{"$notInGroup":"staff"}},"analysis":{"dimensions":["country","device"]},
+				"metrics":[{"metric":"purchase-rate","role":"primary"},{"metric":"revenue-per-user","role":"secondary"},{"metric":"load-time","role":"guardrail"}]}`,
 		},
 		{
-			name: "express", kind: domain.KindExperiment, status: domain.Active, reason: "shorter is better",
+			name: "express checkout", kind: domain.KindExperiment, status: domain.Active, reason: "shorter is better",
 			body: `{"key":"demo-express-checkout","name":"Express checkout","owner":"growth","tags":["checkout","demo"],
-				"layer":{"key":"checkout","share_ppm":300000},"audience":{"country":{"$in":["US","CA"]},"app_version":{"$vgte":"2.3.0"}},
-				"metrics":[{"metric":"purchase-rate","role":"primary"}]}`,
+				"layer":{"key":"checkout","share_ppm":500000},"audience":{"country":{"$in":["US","CA"]},"app_version":{"$vgte":"2.3.0"}},
+				"metrics":[{"metric":"purchase-rate","role":"primary"},{"metric":"revenue-per-user","role":"secondary"}]}`,
 		},
 		{
-			name: "ranking", kind: domain.KindExperiment, status: domain.Active, reason: "three rankers compete",
+			name: "search ranking", kind: domain.KindExperiment, status: domain.Active, reason: "three rankers compete",
 			body: `{"key":"demo-search-ranking","name":"Search ranking","owner":"search","tags":["search","demo"],"traffic_ppm":500000,
 				"variations":[{"key":"control","value":"bm25","weight":2},{"key":"vector","value":"vector","weight":1},{"key":"hybrid","value":"hybrid","weight":1}],
-				"metrics":[{"metric":"revenue-per-user","role":"primary"}]}`,
+				"metrics":[{"metric":"revenue-per-user","role":"primary"},{"metric":"visits-per-user","role":"secondary"},{"metric":"load-time","role":"guardrail"}]}`,
 		},
 		{
 			name: "dark", kind: domain.KindExperiment, reason: "waits for the designers",
@@ -74,10 +83,12 @@ func steps() []step {
 	}
 }
 
-// Seed makes the demo data that this ledger has not had yet.
+// Seed makes the demo data that this ledger has not had yet. What an older
+// version of this program made stays as it is.
 func Seed(ctx context.Context, c *commands.Service) error {
 	for _, s := range steps() {
-		if err := s.run(ctx, c); err != nil {
+		var made *domain.ConflictError
+		if err := s.run(ctx, c); err != nil && !errors.As(err, &made) {
 			return fmt.Errorf("demo data: %s: %w", s.name, err)
 		}
 	}
@@ -103,26 +114,25 @@ func (s step) call(what string) commands.Call {
 	}}
 }
 
-// livePause is about how long the live demo waits between two switches.
-const livePause = 30 * time.Second
+// togglePause is about how long the live demo waits between two switches.
+const togglePause = 30 * time.Second
 
-// Live switches demo experiments on and off now and then, so that history and
+// Toggle switches a demo experiment on and off now and then, so that history and
 // today's report have something to show, until ctx ends.
-func Live(ctx context.Context, c *commands.Service) {
-	on := map[string]bool{}
-	for {
+func Toggle(ctx context.Context, c *commands.Service) {
+	for status := domain.Active; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(livePause/2 + rand.N(livePause)):
-		}
-		key := []string{"demo-search-ranking", "demo-express-checkout"}[rand.IntN(2)]
-		status := domain.Inactive
-		if on[key] = !on[key]; !on[key] {
-			status = domain.Active
+		case <-time.After(togglePause/2 + rand.N(togglePause)):
 		}
 		call := commands.Call{Meta: eventstore.Meta{Actor: demoActor, Reason: "live demo"}}
 		// It may have been deleted, or Postgres be away: the next one may succeed.
-		_, _ = c.SetStatus(ctx, call, key, string(status))
+		_, _ = c.SetStatus(ctx, call, "demo-dark-mode", string(status))
+		if status == domain.Active {
+			status = domain.Inactive
+		} else {
+			status = domain.Active
+		}
 	}
 }
