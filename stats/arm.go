@@ -74,7 +74,7 @@ func (a ProportionArm) moments() (moments, Status) {
 // check allows a single unit, which exact intervals can use.
 func (a ProportionArm) check() Status {
 	switch {
-	case a.N < 0 || !allFinite(a.Sum) || a.Sum < 0 || a.Sum > float64(a.N):
+	case a.N < 0 || a.N > mostUnits || !finite(a.Sum) || a.Sum < 0 || a.Sum > float64(a.N):
 		return InvalidInput
 	case a.N == 0:
 		return ZeroUsers
@@ -122,7 +122,7 @@ type series struct {
 
 // seriesOf checks sums that may belong together.
 func seriesOf(n int64, sum, sumsq float64) (series, Status) {
-	if n < 0 || !allFinite(sum, sumsq) || (n == 0 && (sum != 0 || sumsq != 0)) {
+	if n < 0 || n > mostUnits || !allFinite(sum, sumsq) || (n == 0 && (sum != 0 || sumsq != 0)) {
 		return series{}, InvalidInput
 	}
 	if n == 0 {
@@ -171,10 +171,13 @@ func quadratic(v, size wide) (wide, Status) {
 	return v, OK
 }
 
+// mostUnits is more than there are, and exact in float64.
+const mostUnits = 1 << 53
+
 // enough says whether n units have a variance.
 func enough(n int64) Status {
 	switch {
-	case n < 0:
+	case n < 0 || n > mostUnits:
 		return InvalidInput
 	case n == 0:
 		return ZeroUsers

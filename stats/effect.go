@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"encoding/json"
+	"math"
+)
 
 // Lift is the scale of an effect.
 type Lift string
@@ -50,6 +53,20 @@ func (s Settings) tail() float64 {
 
 // Interval is a confidence or credible interval; an open end is an infinity.
 type Interval struct{ Lower, Upper float64 }
+
+// MarshalJSON writes [lower, upper], an open end as null.
+func (i Interval) MarshalJSON() ([]byte, error) {
+	ends := [2]*float64{}
+	for place, end := range []float64{i.Lower, i.Upper} {
+		if finite(end) {
+			ends[place] = &end
+		}
+	}
+	return json.Marshal(ends)
+}
+
+// everything is the interval that claims nothing.
+func everything() Interval { return Interval{math.Inf(-1), math.Inf(1)} }
 
 // excludes says whether x lies outside.
 func (i Interval) excludes(x float64) bool {
@@ -154,5 +171,12 @@ func (e effect) test(s Settings, df float64) Test {
 	case Less:
 		interval.Lower = math.Inf(-1)
 	}
-	return Test{e.estimate, e.se, e.stat, df, math.Exp(logP), logP / math.Ln10, interval}
+	p, log10P := pValue(logP)
+	return Test{e.estimate, e.se, e.stat, df, p, log10P, interval}
+}
+
+// pValue turns the natural logarithm of a p-value into it and its common one,
+// which stays finite.
+func pValue(logP float64) (p, log10P float64) {
+	return math.Exp(logP), max(logP/math.Ln10, -math.MaxFloat64)
 }

@@ -20,7 +20,8 @@ func FisherExact(control, treatment ProportionArm, alternative Alternative) (Fis
 		marked: float64(treatment.N), plain: float64(control.N), drawn: control.Sum + treatment.Sum,
 	}
 	logP := h.test(treatment.Sum, s.Alternative)
-	return FisherTest{math.Exp(logP), logP / math.Ln10}, OK
+	p, log10P := pValue(logP)
+	return FisherTest{p, log10P}, OK
 }
 
 // hypergeometric is the number of marked units among those drawn.

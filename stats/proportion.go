@@ -29,14 +29,20 @@ func NewcombeCI(control, treatment ProportionArm, alpha float64) (ProportionCI, 
 	if status := checkProportions(alpha, control, treatment); status != OK {
 		return ProportionCI{}, status
 	}
-	z := normISF(alpha / 2)
+	return ProportionCI{differenceOf(control, treatment), newcombe(control, treatment, normISF(alpha/2))}, OK
+}
+
+func newcombe(control, treatment ProportionArm, z float64) Interval {
+	if mostConvert(control, treatment) {
+		return newcombe(treatment.failures(), control.failures(), z)
+	}
 	c, t := wilson(control, z), wilson(treatment, z)
 	pc, pt := control.rate(), treatment.rate()
 	difference := differenceOf(control, treatment)
-	return ProportionCI{difference, Interval{
+	return Interval{
 		difference - math.Hypot(pt-t.Lower, c.Upper-pc),
 		difference + math.Hypot(t.Upper-pt, pc-c.Lower),
-	}}, OK
+	}
 }
 
 // ClopperPearsonCI is the exact interval (1934), from quantiles of the beta
@@ -63,6 +69,9 @@ func MiettinenNurminenCI(control, treatment ProportionArm, alpha float64) (Propo
 		return ProportionCI{}, status
 	}
 	difference := differenceOf(control, treatment)
+	if mostConvert(control, treatment) {
+		control, treatment = treatment.failures(), control.failures()
+	}
 	z := normISF(alpha / 2)
 	within := func(delta float64) bool {
 		distance := difference - delta
@@ -129,6 +138,14 @@ func edge(holds func(float64) bool, inside, outside float64) float64 {
 }
 
 func (a ProportionArm) rate() float64 { return a.Sum / float64(a.N) }
+
+// mostConvert says that rates are nearer to 1, where float64 is coarse; the
+// difference is then also that of the failures the other way round.
+func mostConvert(a, b ProportionArm) bool { return a.rate()+b.rate() > 1 }
+
+func (a ProportionArm) failures() ProportionArm {
+	return ProportionArm{a.N, float64(a.N) - a.Sum}
+}
 
 // differenceOf is the treatment's rate less the control's, rounded once.
 func differenceOf(control, treatment ProportionArm) float64 {

@@ -27,7 +27,7 @@ func (a QuantileArm) floored(floor float64) (moments, Status) {
 
 func (a QuantileArm) check() Status {
 	ordered := a.Lower <= a.Hat && a.Hat <= a.Upper
-	if a.N < 0 || a.NStar < 0 || !(a.Nu > 0 && a.Nu < 1) || !allFinite(a.Hat, a.Lower, a.Upper) {
+	if a.N < 0 || a.NStar < 0 || a.NStar > mostUnits || !(a.Nu > 0 && a.Nu < 1) || !allFinite(a.Hat, a.Lower, a.Upper) {
 		return InvalidInput
 	}
 	z := normISF(0.025)
@@ -117,7 +117,7 @@ type QuantileRanks struct {
 // QuantileCIRanks finds the ranks for the q quantile of n values.
 func QuantileCIRanks(n int64, q, alpha float64) (QuantileRanks, Status) {
 	switch {
-	case n < 0 || !(q > 0 && q < 1) || !(alpha > 0 && alpha < 1):
+	case n < 0 || n > mostUnits || !(q > 0 && q < 1) || !(alpha > 0 && alpha < 1):
 		return QuantileRanks{}, InvalidInput
 	case n == 0:
 		return QuantileRanks{}, ZeroUsers

@@ -25,37 +25,13 @@ func FiellerCI(control, treatment Arm, alpha float64) (RatioCI, Status) {
 	if status = worst(status, treatmentStatus); status != OK {
 		return RatioCI{}, status
 	}
-	e, status := compare(c, t, Absolute, 0)
+	k, status := contrastFrom(c, t)
 	if status != OK {
 		return RatioCI{}, status
 	}
-	return fieller(c, t, tISF(s.tail(), e.df), e.df)
-}
-
-// fieller solves (m_t - r m_c)^2 = q^2 (v_t/n_t + r^2 v_c/n_c) for r.
-func fieller(c, t moments, q, df float64) (RatioCI, Status) {
-	if c.mean.sign() == 0 {
-		return RatioCI{}, ZeroBaseline
-	}
-	one, square := wideOf(1), wideOf(q).square()
-	base := c.mean.square()
-	g := square.mul(c.squaredError()).quo(base)
-	ratio := t.mean.quo(c.mean)
-	if !g.less(one) {
-		return RatioCI{Estimate: ratio.sub(one).float()}, UnboundedInterval
-	}
-	rest := one.sub(g)
-	root := g.mul(ratio.square()).add(rest.mul(square).mul(t.squaredError()).quo(base)).sqrt()
-	centre := ratio.sub(one).add(g)
-	lower, upper, estimate := centre.sub(root).quo(rest), centre.add(root).quo(rest), ratio.sub(one)
-	if c.mean.sign() < 0 {
-		lower, upper, estimate = upper.times(-1), lower.times(-1), estimate.times(-1)
-	}
-	ci := RatioCI{
-		Estimate: estimate.float(), Interval: Interval{lower.float(), upper.float()}, G: g.float(), DF: df,
-	}
-	if !allFinite(ci.Estimate, ci.Interval.Lower, ci.Interval.Upper) {
-		return RatioCI{}, InvalidInput
+	ci, status := k.lift(tISF(s.tail(), k.df))
+	if status != OK {
+		return RatioCI{}, status
 	}
 	return ci, OK
 }

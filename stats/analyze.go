@@ -1,0 +1,332 @@
+package stats
+
+import "slices"
+
+// Algorithm names the formulas behind a Result. It changes when numbers do.
+const Algorithm = "assay-stats/1"
+
+// Method is how a metric is judged.
+type Method string
+
+// Sequential holds at every look; Fixed at one; Bayesian gives credible intervals.
+const (
+	Sequential Method = "sequential"
+	Fixed      Method = "fixed"
+	Bayesian   Method = "bayesian"
+)
+
+// Goal is the direction that is wanted.
+type Goal string
+
+// Goals of a metric.
+const (
+	Increase Goal = "increase"
+	Decrease Goal = "decrease"
+)
+
+// DefaultTuning is the number of units at which a sequential interval is tightest.
+const DefaultTuning = 5000
+
+// Spec says how a metric is judged. The zero value is sequential at 5 %, more is
+// better.
+type Spec struct {
+	Method Method
+	Alpha  float64
+	Goal   Goal
+	Tuning float64 // units of both arms
+	// Prior is of the effect; flat when left out. Only Bayesian takes it into its
+	// intervals, the others into ChanceToWin and ExpectedLoss.
+	Prior NormalPrior
+}
+
+func (s Spec) defaults() (Spec, Status) {
+	if s.Method == "" {
+		s.Method = Sequential
+	}
+	if s.Goal == "" {
+		s.Goal = Increase
+	}
+	if s.Alpha == 0 {
+		s.Alpha = 0.05
+	}
+	if s.Tuning == 0 {
+		s.Tuning = DefaultTuning
+	}
+	method := s.Method == Sequential || s.Method == Fixed || s.Method == Bayesian
+	goal := s.Goal == Increase || s.Goal == Decrease
+	if !method || !goal || !inOpen(s.Alpha, 0, 1) || !positive(s.Tuning) {
+		return s, InvalidInput
+	}
+	return s, OK
+}
+
+// Flag warns of something about a comparison.
+type Flag string
+
+// Flags.
+const (
+	// NormalApprox: fewer than 25 converted or not converted; exact methods are
+	// used where there are any.
+	NormalApprox Flag = "normal_approx"
+	// UnstableLift: the control's value is so uncertain that the lift's interval is
+	// lopsided; trust the absolute effect.
+	UnstableLift Flag = "unstable_lift"
+	// BurnIn: too early for a sequential test to claim anything.
+	BurnIn Flag = "burn_in"
+	// PrePeriodImbalance: the arms differed before the experiment already.
+	PrePeriodImbalance Flag = "pre_period_imbalance"
+	// EpochsLeftOut: some epochs had too few units in an arm to be compared.
+	EpochsLeftOut Flag = "epochs_left_out"
+)
+
+// Result is a metric's: the control's arm first. It holds neither NaN nor, but for
+// the ends of intervals, infinities.
+type Result struct {
+	Arms        []ArmResult
+	Comparisons []Comparison // one for each arm after the control
+}
+
+// ArmResult is one arm by itself, without adjustment. Mean and StdError are
+// there when Status is OK.
+type ArmResult struct {
+	Units          int64
+	Mean, StdError float64
+	Status         Status
+}
+
+// Comparison is one arm against the control.
+type Comparison struct {
+	// Status is that of everything but the lift, LiftStatus that of the lift: where
+	// it is not OK the numbers are 0, but for Lift beside an UnboundedInterval.
+	Status, LiftStatus Status
+	Effect, StdError   float64 // treatment less control
+	EffectCI           Interval
+	Lift               float64 // Effect over the absolute value of the control's
+	LiftCI             Interval
+	P, Log10P          float64
+	// PAdjusted is P, or after Correct what it says of all comparisons together.
+	PAdjusted float64
+	// Level is that of the intervals and of Significant: Spec.Alpha, or less after
+	// Correct.
+	Level float64
+	// ChanceToWin is the probability that this arm is better, in the direction of
+	// the goal; ExpectedLoss what shipping it costs on average, in the metric's unit.
+	ChanceToWin, ExpectedLoss float64
+	// Significant says that both intervals exclude 0; Direction is then 1 for
+	// better than the control and -1 for worse.
+	Significant bool
+	Direction   int
+	// VarianceReduction is the share of variance that the past explained.
+	VarianceReduction float64
+	Units             int64 // of both arms
+	Flags             []Flag
+
+	goal Goal
+	procedure
+}
+
+// Analyze judges a metric from the arms' sufficient statistics, the control's
+// first.
+func Analyze(spec Spec, arms []Arm) Result {
+	return AnalyzeEpochs(spec, [][]Arm{arms})
+}
+
+// AnalyzeEpochs does so where the allocation changed on the way: each epoch's arms
+// are compared by themselves and the differences averaged by all units of the
+// epochs, so that a shift of weights does not pass for an effect.
+func AnalyzeEpochs(spec Spec, epochs [][]Arm) Result {
+	spec, status := spec.defaults()
+	if status != OK || len(epochs) == 0 || len(epochs[0]) == 0 {
+		return Result{}
+	}
+	weights := make([]int64, len(epochs))
+	for e, arms := range epochs {
+		if len(arms) != len(epochs[0]) {
+			return Result{}
+		}
+		for _, arm := range arms {
+			weights[e] += unitsOf(arm)
+		}
+	}
+	var result Result
+	for i := range epochs[0] {
+		treatment := make([]Arm, len(epochs))
+		control := make([]Arm, len(epochs))
+		for e, arms := range epochs {
+			control[e], treatment[e] = arms[0], arms[i]
+		}
+		result.Arms = append(result.Arms, summarize(treatment, weights))
+		if i > 0 {
+			result.Comparisons = append(result.Comparisons, judge(spec, control, treatment, weights))
+		}
+	}
+	return result
+}
+
+// unitsOf counts the units of an arm; of a quantile without clusters, events.
+func unitsOf(arm Arm) int64 {
+	if a, ok := arm.(ClusteredQuantileArm); ok {
+		arm = a.Share
+	}
+	m, status := arm.moments()
+	if status == InvalidInput {
+		return 0
+	}
+	return m.n
+}
+
+// summarize averages an arm's values over epochs as the comparison does.
+func summarize(epochs []Arm, weights []int64) ArmResult {
+	var a ArmResult
+	mean, variance, total := wideOf(0), wideOf(0), int64(0)
+	status := OK
+	for e, arm := range epochs {
+		a.Units += unitsOf(arm)
+		m, s := arm.moments()
+		if s != OK {
+			status = worst(status, s)
+			continue
+		}
+		w := wideInt(weights[e])
+		total += weights[e]
+		mean = mean.add(m.mean.mul(w))
+		variance = variance.add(m.squaredError().mul(w.square()))
+	}
+	if total == 0 {
+		a.Status = status
+		return a
+	}
+	all := wideInt(total)
+	a.Mean, a.StdError, a.Status = mean.quo(all).float(), variance.sqrt().quo(all).float(), OK
+	if !allFinite(a.Mean, a.StdError) {
+		return ArmResult{Units: a.Units, Status: InvalidInput}
+	}
+	return a
+}
+
+// judge compares one arm with the control.
+func judge(spec Spec, control, treatment []Arm, weights []int64) Comparison {
+	c := Comparison{goal: spec.Goal}
+	k, status := c.pool(control, treatment, weights)
+	few := fewCounts(control, treatment)
+	if few {
+		c.Flags = append(c.Flags, NormalApprox)
+	}
+	if counts, ok := exactCounts(spec.Method, few, control, treatment); ok && (status == OK || status == ZeroVariance) {
+		c.Units, c.procedure = k.units, newCountsTest(counts[0], counts[1])
+		c.Effect = differenceOf(counts[0], counts[1])
+		if status == OK {
+			c.StdError = k.variance.sqrt().float()
+		}
+		c.fillCounts(counts)
+		return c.at(spec.Alpha)
+	}
+	if status != OK {
+		return Comparison{Status: status, LiftStatus: status, Flags: c.Flags}
+	}
+	return c.fill(spec, k, early(control, treatment))
+}
+
+// fill judges a contrast by the spec's method.
+func (c Comparison) fill(spec Spec, k contrast, early bool) Comparison {
+	c.Units, c.Effect, c.StdError = k.units, k.difference.float(), k.variance.sqrt().float()
+	prior := spec.Prior.on(false, k.base.float())
+	post, status := BayesNormal(c.Effect, c.StdError, prior, spec.Alpha, spec.Goal == Decrease)
+	if status != OK || !allFinite(k.df, k.statistic()) {
+		return Comparison{Status: worst(status, InvalidInput), LiftStatus: InvalidInput, Flags: c.Flags}
+	}
+	c.ChanceToWin, c.ExpectedLoss = post.ChanceToWin, post.RiskTreatment
+	switch {
+	case spec.Method == Bayesian:
+		c.procedure = posterior{k, prior.SD == 0, post}
+		c.Effect = post.Mean
+	case spec.Method == Fixed:
+		c.procedure = fixedTest{k}
+	case early:
+		c.procedure = noClaim{k}
+		c.Flags = append(c.Flags, BurnIn)
+	default:
+		c.procedure = newSequentialTest(k, spec.Alpha, spec.Tuning)
+	}
+	if ci, status := c.procedure.lift(spec.Alpha); status == UnboundedInterval || ci.G >= 0.1 {
+		c.Flags = append(c.Flags, UnstableLift)
+	}
+	return c.at(spec.Alpha)
+}
+
+// fillCounts takes the chance to win from the rates' beta posteriors.
+func (c *Comparison) fillCounts(arms [2]ProportionArm) {
+	post, status := BetaBinomial(arms[0], arms[1], 1, 1, 0.95)
+	if status != OK {
+		return
+	}
+	c.ChanceToWin, c.ExpectedLoss = post.ProbTreatmentBetter, post.ExpectedLossTreatment
+	if c.goal == Decrease {
+		c.ChanceToWin, c.ExpectedLoss = 1-post.ProbTreatmentBetter, post.ExpectedLossControl
+	}
+}
+
+// at gives the comparison the intervals of a level.
+func (c Comparison) at(level float64) Comparison {
+	c.Status, c.Level = OK, level
+	c.P, c.Log10P = pValue(c.logP())
+	c.PAdjusted = c.P
+	c.EffectCI = c.procedure.effect(level)
+	ci, status := c.procedure.lift(level)
+	c.Lift, c.LiftCI, c.LiftStatus = ci.Estimate, ci.Interval, status
+	c.Significant, c.Direction = c.EffectCI.excludes(0), 0
+	if c.Significant {
+		c.Direction = c.direction(c.Effect)
+	}
+	return c
+}
+
+// direction is 1 for a change for the better and -1 for the worse.
+func (c Comparison) direction(change float64) int {
+	if (change > 0) == (c.goal != Decrease) {
+		return 1
+	}
+	return -1
+}
+
+// pool averages the contrasts of the epochs that have both arms.
+func (c *Comparison) pool(control, treatment []Arm, weights []int64) (contrast, Status) {
+	var sum contrast
+	var total int64
+	var reduced float64
+	status := OK
+	for e := range control {
+		k, reduction, s := contrastOf(control[e], treatment[e])
+		if unbalanced(control[e], treatment[e]) {
+			c.flag(PrePeriodImbalance)
+		}
+		if s != OK {
+			status = worst(status, s)
+			if len(control) == 1 {
+				sum = k
+			}
+			continue
+		}
+		w := weights[e]
+		k = k.weighted(wideInt(w))
+		if total > 0 {
+			k = sum.plus(k)
+		}
+		sum, total = k, total+w
+		reduced += reduction * float64(w)
+	}
+	if total == 0 {
+		return sum, status
+	}
+	if status != OK {
+		c.flag(EpochsLeftOut)
+	}
+	c.VarianceReduction = reduced / float64(total)
+	return sum.weighted(wideOf(1).quo(wideInt(total))), OK
+}
+
+func (c *Comparison) flag(f Flag) {
+	if !slices.Contains(c.Flags, f) {
+		c.Flags = append(c.Flags, f)
+	}
+}
