@@ -14,6 +14,7 @@ import (
 // config is what the environment says.
 type config struct {
 	redis                 redis.UniversalClient // nil without
+	natsURL               string                // empty: tracked events go to controlURL
 	controlURL, edgeToken string
 	snapshotDir           string
 	listenAddr            string
@@ -25,14 +26,14 @@ type config struct {
 // *setup.ConfigError.
 func readConfig(getenv func(string) string, addr string) (config, error) {
 	c := config{
-		controlURL: getenv("ASSAY_CONTROL_URL"), edgeToken: getenv("ASSAY_EDGE_TOKEN"),
+		natsURL: getenv("NATS_URL"), controlURL: getenv("ASSAY_CONTROL_URL"), edgeToken: getenv("ASSAY_EDGE_TOKEN"),
 		snapshotDir: getenv("SNAPSHOT_DIR"), rootToken: getenv("ASSAY_ROOT_TOKEN"), namespace: getenv("ASSAY_NAMESPACE"),
 		listenAddr: cmp.Or(addr, getenv("LISTEN_ADDR"), setup.DefaultListenAddr),
 		logFormat:  cmp.Or(getenv("ASSAY_LOG"), "text"),
 	}
 	redisURL := getenv("REDIS_URL")
 	for _, err := range []error{
-		setup.CheckListenAddr(c.listenAddr), setup.CheckLogFormat(c.logFormat), setup.CheckNamespace(c.namespace), c.checkSources(redisURL),
+		setup.CheckListenAddr(c.listenAddr), setup.CheckLogFormat(c.logFormat), setup.CheckNamespace(c.namespace), setup.CheckNATS(c.natsURL), c.checkSources(redisURL),
 	} {
 		if err != nil {
 			return c, err

@@ -19,6 +19,7 @@ import (
 	"github.com/assaylabs/assay/internal/serving"
 	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections/redisurl"
+	"github.com/assaylabs/assay/tracking/jetstream"
 )
 
 // serve answers until ctx ends.
@@ -37,8 +38,17 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	if err := registry.Register(meter.New(f)); err != nil {
 		return err
 	}
+	var tracker edge.Tracker // nil: the control plane is asked
+	if cfg.natsURL != "" {
+		stream, err := jetstream.Open(jetstream.Config{URL: cfg.natsURL, Namespace: cfg.namespace, Log: log, Registry: registry})
+		if err != nil {
+			return err
+		}
+		defer stream.Close()
+		tracker = stream
+	}
 	e, err := edge.New(f, edge.Config{
-		Root: cfg.rootToken, EdgeToken: cfg.edgeToken, ControlURL: cfg.controlURL, Log: log, Registry: registry,
+		Root: cfg.rootToken, EdgeToken: cfg.edgeToken, ControlURL: cfg.controlURL, Tracker: tracker, Log: log, Registry: registry,
 	})
 	if err != nil {
 		return err

@@ -43,8 +43,12 @@ func newDataPlane(cfg control.Config, plane *control.Plane, next http.Handler, l
 	d.feed = feed.New(feed.Config{Log: log}, sources...)
 	plane.Registry.MustRegister(meter.New(d.feed))
 	var err error
+	var tracker edge.Tracker = plane.Intake
+	if plane.Stream != nil {
+		tracker = plane.Stream
+	}
 	d.edge, err = edge.New(d.feed, edge.Config{
-		Root: cfg.RootToken, EdgeToken: cfg.EdgeToken, Tracker: plane.Intake, Next: next, Log: log, Registry: plane.Registry,
+		Root: cfg.RootToken, EdgeToken: cfg.EdgeToken, Tracker: tracker, Next: next, Log: log, Registry: plane.Registry,
 	})
 	return d, err
 }

@@ -21,6 +21,8 @@ type Config struct {
 	OwnerURL string
 	// RedisURL is empty where there is no Redis.
 	RedisURL string
+	// NATSURL is empty where tracked events go straight into Postgres.
+	NATSURL string
 	// ListenAddr is host:port.
 	ListenAddr string
 	// RootToken always works, as admin.
@@ -53,6 +55,7 @@ func ReadConfig(getenv func(string) string) (Config, error) {
 		DatabaseURL: getenv("DATABASE_URL"),
 		OwnerURL:    getenv("MIGRATE_DATABASE_URL"),
 		RedisURL:    getenv("REDIS_URL"),
+		NATSURL:     getenv("NATS_URL"),
 		ListenAddr:  getenv("LISTEN_ADDR"),
 		RootToken:   getenv("ASSAY_ROOT_TOKEN"),
 		EdgeToken:   getenv("ASSAY_EDGE_TOKEN"),
@@ -91,7 +94,7 @@ func (c Config) Check() error {
 		}
 		_ = client.Close() // it has not connected
 	}
-	for _, err := range []error{setup.CheckListenAddr(c.ListenAddr), setup.CheckLogFormat(c.LogFormat)} {
+	for _, err := range []error{setup.CheckListenAddr(c.ListenAddr), setup.CheckLogFormat(c.LogFormat), setup.CheckNATS(c.NATSURL)} {
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
 	"github.com/assaylabs/assay/tracking/intake"
+	"github.com/assaylabs/assay/tracking/jetstream"
 )
 
 // Commands, queries and intake have pools of their own, so that a flood of one
@@ -41,6 +42,7 @@ type Plane struct {
 	Follower *projections.Follower
 	Store    *eventstore.Store
 	Intake   *intake.Intake
+	Stream   *jetstream.Stream // nil without NATS
 	Registry *prometheus.Registry
 
 	cfg      Config
@@ -79,6 +81,12 @@ func (p *Plane) open(ctx context.Context) error {
 	}
 	p.Registry = setup.NewRegistry(p.cfg.Version)
 	p.Intake = intake.New(tracking, intake.Config{Log: p.log, Registry: p.Registry})
+	if p.cfg.NATSURL != "" {
+		p.Stream, err = jetstream.Open(jetstream.Config{URL: p.cfg.NATSURL, Namespace: p.cfg.Namespace, Log: p.log, Registry: p.Registry})
+		if err != nil {
+			return err
+		}
+	}
 	p.Store = eventstore.New(writing, eventstore.Config{
 		Inline: projections.Inline{}, Schema: p.cfg.Namespace, Log: p.log, Registry: p.Registry, Timeout: p.patience,
 		OnCommit: func(records []eventstore.Record) { p.Follower.Offer(records) },
@@ -133,6 +141,9 @@ func (p *Plane) Close() {
 	}
 	if p.client != nil {
 		_ = p.client.Close() // nothing is in flight any more
+	}
+	if p.Stream != nil {
+		p.Stream.Close()
 	}
 }
 
@@ -210,6 +221,9 @@ func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait fu
 	}
 	start(p.Store.Run)
 	start(p.Intake.Run)
+	if p.Stream != nil {
+		start(jetstream.NewLoader(p.Stream, p.Intake.Store).Run)
+	}
 	start(p.Follower.Run)
 	start(p.schedule.Run)
 	if p.redis != nil {

@@ -8,9 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -52,6 +54,20 @@ func CheckNamespace(name string) error {
 		return &ConfigError{"ASSAY_NAMESPACE", "must be up to 40 of a-z, 0-9 and '_', starting with a letter"}
 	case name == "public" || name == "information_schema" || len(name) > 3 && name[:3] == "pg_":
 		return &ConfigError{"ASSAY_NAMESPACE", fmt.Sprintf("must not be %s, which is PostgreSQL's own", name)}
+	}
+	return nil
+}
+
+// CheckNATS refuses what is not a list of NATS servers; none is right.
+func CheckNATS(urls string) error {
+	if urls == "" {
+		return nil
+	}
+	for server := range strings.SplitSeq(urls, ",") {
+		u, err := url.Parse(strings.TrimSpace(server))
+		if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
+			return &ConfigError{"NATS_URL", "must be like nats://host:4222, or several with commas"}
+		}
 	}
 	return nil
 }

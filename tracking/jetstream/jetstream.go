@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -44,6 +45,7 @@ type Config struct {
 	// servers give it.
 	MaxBytes int64
 	Log      *slog.Logger
+	Registry prometheus.Registerer // nil: not metered
 }
 
 // Stream is a connection to the stream. Its methods may be called concurrently.

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/assaylabs/assay/tracking"
 )
@@ -37,14 +37,22 @@ type Store func(context.Context, []tracking.Event) (tracking.Stored, error)
 type Loader struct {
 	stream *Stream
 	store  Store
-
-	messages, unreadable atomic.Int64
+	loaded *prometheus.CounterVec
 }
 
 // NewLoader returns a loader that runs when Run is called.
 func NewLoader(stream *Stream, store Store) *Loader {
-	return &Loader{stream: stream, store: store}
+	l := &Loader{stream: stream, store: store, loaded: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "assay_track_loaded_total",
+		Help: "Events taken out of the stream by what became of them: new, duplicate, refused by Postgres; and messages that were unreadable.",
+	}, []string{"outcome"})}
+	if stream.cfg.Registry != nil {
+		stream.cfg.Registry.MustRegister(l.loaded)
+	}
+	return l
 }
+
+func (l *Loader) count(outcome string, n int) { l.loaded.WithLabelValues(outcome).Add(float64(n)) }
 
 // Run loads until ctx ends. It makes the stream where there is none yet.
 func (l *Loader) Run(ctx context.Context) error {
@@ -121,7 +129,11 @@ func (l *Loader) step(ctx context.Context, consumer jetstream.Consumer) error {
 		return ctx.Err()
 	}
 	for chunk := range slices.Chunk(events, storeEvents) {
-		if _, err := l.store(ctx, chunk); err != nil {
+		stored, err := l.store(ctx, chunk)
+		l.count("new", stored.New)
+		l.count("duplicate", stored.Duplicates)
+		l.count("refused", len(stored.Refused))
+		if err != nil {
 			for _, m := range messages {
 				_ = m.NakWithDelay(minPause) // else it comes again after ackWait
 			}
@@ -133,7 +145,6 @@ func (l *Loader) step(ctx context.Context, consumer jetstream.Consumer) error {
 			return fmt.Errorf("acknowledge to NATS: %w", err)
 		}
 	}
-	l.messages.Add(int64(len(messages)))
 	return nil
 }
 
@@ -149,7 +160,7 @@ func (l *Loader) read(m jetstream.Msg) ([]tracking.Event, error) {
 	if err == nil && len(rejected) == 0 {
 		return events, nil
 	}
-	l.unreadable.Add(1)
+	l.count("unreadable", 1)
 	l.stream.cfg.Log.Error("a message cannot be read: it is left out", "sequence", meta.Sequence.Stream,
 		"problem", errors.Join(err, problems(rejected)), "message", string(m.Data()[:min(len(m.Data()), 4<<10)]))
 	return events, nil
