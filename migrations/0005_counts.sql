@@ -11,10 +11,12 @@ create table track_rounds (
     -- the cells hold what was tracked up to here: the tracking position
     batch      bigint  not null,
     -- and will when the round is over
-    target     bigint  not null check (target >= batch)
+    target     bigint  not null check (target >= batch),
+    -- about how many tracked rows that is
+    size       bigint  not null
 ) with (fillfactor = 10);
-create unique index track_rounds_serving on track_rounds (state) where state = 'serving';
-insert into track_rounds (generation, state, round, batch, target) values (1, 'serving', 0, 0, 0);
+create unique index track_rounds_one on track_rounds (state) where state <> 'retired';
+insert into track_rounds (generation, state, round, batch, target, size) values (1, 'serving', 0, 0, 0, 0);
 
 -- The last round that each shard of the units has done, and what it adds to the
 -- cells, in the form of tracking/tally. Locking the row is the right to count.

@@ -123,6 +123,14 @@ func dayOf(n int32) time.Time {
 	return time.Date(2000, 1, 1+int(n), 0, 0, 0, 0, time.UTC)
 }
 
+// daysOf counts a UTC midnight as Postgres does.
+func daysOf(day time.Time) int32 {
+	if day.IsZero() {
+		return noDay
+	}
+	return int32((day.Unix() - 946_684_800) / (24 * 3600))
+}
+
 func bigEndian(b []byte) (n uint64) {
 	for _, v := range b {
 		n = n<<8 | uint64(v)

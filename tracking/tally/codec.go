@@ -162,7 +162,7 @@ func (d *Decoder) name(b []byte) string {
 
 // Decode makes h what Append wrote. It shares b.
 func (d *Decoder) Decode(b []byte, h *History) error {
-	h.reset()
+	h.Reset()
 	r := reader{rest: b, fault: errHistory}
 	version, bot := r.byte(), r.byte()
 	if version != format || bot > 1 {

@@ -214,8 +214,8 @@ func (h *History) Phases(yield func(experiment uuid.UUID, phase int) bool) {
 // Bot says whether the unit has had too many events; they are forgotten.
 func (h *History) Bot() bool { return h.bot }
 
-// reset empties the history and keeps its room.
-func (h *History) reset() {
+// Reset forgets everything but the room that it takes.
+func (h *History) Reset() {
 	*h = History{exposures: h.exposures[:0], misses: h.misses[:0], events: h.events[:0]}
 }
 
