@@ -56,7 +56,11 @@ func NormalMixtureBound(v, alpha, vOpt, alphaOpt float64, oneSided bool) (rho, b
 	spread := math.Sqrt(v + rho)
 	halfLog := math.Log1p(v/rho) / 2
 	if !oneSided {
-		return rho, spread * math.Sqrt(2*(halfLog-math.Log(alpha))), OK
+		bound = spread * math.Sqrt(2*(halfLog-math.Log(alpha)))
+		if !positive(rho) || !finite(bound) {
+			return 0, 0, InvalidInput
+		}
+		return rho, bound, OK
 	}
 	// The mixture over positive drifts alone is 2 exp(u^2/2) Phi(u) sqrt(rho/(v+rho)).
 	target := halfLog - math.Log(alpha) - math.Ln2
@@ -66,11 +70,12 @@ func NormalMixtureBound(v, alpha, vOpt, alphaOpt float64, oneSided bool) (rho, b
 		}
 		return u*u/2 + normLogSF(-u) - target
 	}
-	lo, hi := 0.0, math.Sqrt(2*max(target, 0)+2*math.Ln2)
-	for lo = -1; mixture(lo) > 0; lo *= 2 {
+	lo, hi := -1.0, math.Sqrt(2*max(target, 0)+2*math.Ln2)
+	for mixture(lo) > 0 {
+		lo *= 2
 	}
 	bound = spread * root(mixture, lo, hi)
-	if !finite(bound) {
+	if !positive(rho) || !finite(bound) {
 		return 0, 0, InvalidInput
 	}
 	return rho, bound, OK

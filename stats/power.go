@@ -39,8 +39,11 @@ func (p PowerPlan) Relative(b Baseline, units, lift float64) (power float64, sta
 	if status != OK {
 		return 0, status
 	}
-	se := noise * math.Sqrt(1+(1+lift)*(1+lift))
-	return powerOf(lift/se, p.critical(), p.Sides), OK
+	power = powerOf(lift/(noise*math.Hypot(1, 1+lift)), p.critical(), p.Sides)
+	if !finite(power) {
+		return 0, InvalidInput
+	}
+	return power, OK
 }
 
 // RelativeMDE is the smallest lift found with the plan's power; attainable is

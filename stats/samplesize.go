@@ -41,7 +41,7 @@ func (p SizePlan) Means(sd, delta float64) (MeansSize, Status) {
 		Control: n, Treatment: n * p.Ratio, Simple: square((p.critical() + p.beta()) / unit),
 		PowerAtCeil: powerOf(unit*math.Sqrt(at), p.critical(), p.Sides),
 	}
-	if !finite(size.Simple) || !finite(size.Treatment) {
+	if !allFinite(size.Simple, size.Treatment, size.PowerAtCeil) {
 		return MeansSize{}, InvalidInput
 	}
 	return size, OK
@@ -123,6 +123,9 @@ func (p SizePlan) Proportions(control, treatment float64) (ProportionsSize, Stat
 	}
 	at := math.Ceil(size.Unpooled)
 	size.UnpooledPowerAtCeil = powerOf(math.Abs(delta)*math.Sqrt(at/alone), p.critical(), p.Sides)
+	if !allFinite(size.Pooled, size.Unpooled, size.Arcsine, size.UnpooledPowerAtCeil) {
+		return ProportionsSize{}, InvalidInput
+	}
 	return size, OK
 }
 
@@ -152,6 +155,9 @@ func (p SizePlan) ProportionsMDE(control, units, share float64) (ProportionsMDE,
 		mde.Down = -2 * e / (b + spread)
 	} else {
 		mde.Up = 2 * e / (spread - b)
+	}
+	if !allFinite(mde.Up, mde.Down) {
+		return ProportionsMDE{}, InvalidInput
 	}
 	mde.UpExists, mde.DownExists = control+mde.Up <= 1, control+mde.Down >= 0
 	return mde, OK

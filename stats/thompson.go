@@ -16,7 +16,7 @@ func ThompsonNormal(means, sds []float64, minWeight float64, inverse bool) (Band
 	if len(means) == 0 || len(means) != len(sds) || !(minWeight >= 0 && minWeight <= 1) {
 		return Bandit{}, InvalidInput
 	}
-	oriented := make([]float64, len(means))
+	unit := 0.0
 	for i, mean := range means {
 		if !finite(mean) || !(sds[i] >= 0) || !finite(sds[i]) {
 			return Bandit{}, InvalidInput
@@ -24,14 +24,18 @@ func ThompsonNormal(means, sds []float64, minWeight float64, inverse bool) (Band
 		if sds[i] == 0 {
 			return Bandit{}, ZeroVariance
 		}
-		oriented[i] = mean
+		unit = max(unit, math.Abs(mean), sds[i])
+	}
+	arms := make([]normalArm, len(means))
+	for i, mean := range means {
+		arms[i] = normalArm{mean / unit, sds[i] / unit}
 		if inverse {
-			oriented[i] = -mean
+			arms[i].mean = -arms[i].mean
 		}
 	}
 	bandit := Bandit{Best: make([]float64, len(means)), Weights: make([]float64, len(means))}
 	for i := range means {
-		best := bestChance(oriented, sds, i)
+		best := bestChance(arms, i)
 		bandit.Best[i] = best
 		bandit.Weights[i] = minWeight + (1-k*minWeight)*best
 		if k*minWeight >= 1 {
@@ -41,35 +45,48 @@ func ThompsonNormal(means, sds []float64, minWeight float64, inverse bool) (Band
 	return bandit, OK
 }
 
-// bestChance integrates the density of arm i times the lower tails of the
-// others, over panels no wider than any of them changes.
-func bestChance(means, sds []float64, i int) float64 {
+// normalArm is a posterior in a unit that no mean or deviation exceeds.
+type normalArm struct{ mean, sd float64 }
+
+// standard is how many deviations above the arm's mean a distance d from it is;
+// a deviation that is lost beside the others makes every distance infinite.
+func (a normalArm) standard(d float64) float64 {
+	if d == 0 {
+		return 0
+	}
+	return d / a.sd
+}
+
+// bestChance integrates the density of arm i times the lower tails of the others
+// over i's standard deviations, in panels no wider than any of them changes.
+func bestChance(arms []normalArm, i int) float64 {
 	x, w := legendre(16)
-	hi := means[i] + noStop*sds[i]
+	own := arms[i]
 	var total float64
-	for at := means[i] - noStop*sds[i]; at < hi; {
-		width := 2 * sds[i]
-		for j, sd := range sds {
-			width = min(width, 1.5*sd+math.Abs(at-means[j])/4)
+	for at := -noStop; at < noStop; {
+		width := 2.0
+		for _, other := range arms {
+			from := math.Abs(at - own.standard(other.mean-own.mean))
+			width = min(width, own.standard(1.5*other.sd)+from/4)
 		}
-		next := min(at+width, hi)
+		next := min(at+width, noStop)
 		if next == at {
 			break
 		}
 		half, mid := (next-at)/2, at+(next-at)/2
 		for k := range x {
-			total += half * w[k] * bestDensity(means, sds, i, mid+half*x[k])
+			total += half * w[k] * bestDensity(arms, i, mid+half*x[k])
 		}
 		at = next
 	}
 	return min(total, 1)
 }
 
-func bestDensity(means, sds []float64, i int, at float64) float64 {
-	density := normPDF((at-means[i])/sds[i]) / sds[i]
-	for j := range means {
+func bestDensity(arms []normalArm, i int, t float64) float64 {
+	density := normPDF(t)
+	for j, other := range arms {
 		if j != i && density > 0 {
-			density *= normCDF((at - means[j]) / sds[j])
+			density *= normCDF(other.standard(arms[i].mean - other.mean + arms[i].sd*t))
 		}
 	}
 	return density
