@@ -82,7 +82,8 @@ func (s *ExactSum) Sign() int { return s.mantissa.Sign() }
 
 // Float64 rounds the sum once, to the nearest; beyond float64 it is an infinity.
 func (s *ExactSum) Float64() float64 {
-	return wide{s.float()}.float()
+	x, _ := s.float().Float64()
+	return x
 }
 
 // float is the sum as it is.
@@ -142,11 +143,17 @@ func Moments(n int64, sum, squares *ExactSum) MomentsArm {
 	if n <= 0 {
 		return MomentsArm{N: n}
 	}
-	units := wideInt(n)
 	// n times the distances, exactly.
 	var scaled ExactSum
 	scaled.addScaled(new(big.Int).Mul(&squares.mantissa, big.NewInt(n)), squares.exponent)
 	square := new(big.Int).Mul(&sum.mantissa, &sum.mantissa)
 	scaled.addScaled(square.Neg(square), 2*sum.exponent)
-	return MomentsArm{n, wide{sum.float()}.quo(units).float(), wide{scaled.float()}.quo(units).float()}
+	return MomentsArm{n, sum.over(n), scaled.over(n)}
+}
+
+// over divides by n and rounds once, but for the last of 192 bits.
+func (s *ExactSum) over(n int64) float64 {
+	units := new(big.Float).SetPrec(192).SetInt64(n)
+	x, _ := units.Quo(s.float(), units).Float64()
+	return x
 }
