@@ -20,12 +20,14 @@ import (
 	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
+	"github.com/assaylabs/assay/tracking/derive"
+	"github.com/assaylabs/assay/tracking/fold"
 	"github.com/assaylabs/assay/tracking/intake"
 	"github.com/assaylabs/assay/tracking/jetstream"
 )
 
-// Commands, queries and intake have pools of their own, so that a flood of one
-// leaves the others their connections.
+// Commands, queries, intake and counting have pools of their own, so that a flood
+// of one leaves the others their connections.
 const (
 	commandConns = 6
 	queryConns   = 14
@@ -43,11 +45,13 @@ type Plane struct {
 	Store    *eventstore.Store
 	Intake   *intake.Intake
 	Stream   *jetstream.Stream // nil without NATS
+	Deriver  *derive.Deriver
 	Registry *prometheus.Registry
 
 	cfg      Config
 	patience time.Duration // of commands; 0 is the store's default
 	log      *slog.Logger
+	folder   *fold.Folder
 	closer   *projections.Closer
 	schedule *projections.Scheduler
 	redis    *projections.Redis // nil without
@@ -79,8 +83,14 @@ func (p *Plane) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	folding, err := p.pool(ctx, fold.Conns)
+	if err != nil {
+		return err
+	}
 	p.Registry = setup.NewRegistry(p.cfg.Version)
 	p.Intake = intake.New(tracking, intake.Config{Log: p.log, Registry: p.Registry})
+	p.Deriver = derive.New(folding)
+	p.folder = fold.New(folding, p.Deriver, fold.Config{Log: p.log, Registry: p.Registry})
 	if p.cfg.NATSURL != "" {
 		p.Stream, err = jetstream.Open(jetstream.Config{URL: p.cfg.NATSURL, Namespace: p.cfg.Namespace, Log: p.log, Registry: p.Registry})
 		if err != nil {
@@ -234,6 +244,7 @@ func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait fu
 			fail(err)
 			return
 		}
+		wg.Go(func() { _ = p.folder.Run(ctx) })
 		_ = p.closer.Run(ctx)
 	})
 	return wg.Wait

@@ -37,8 +37,9 @@ type Config struct {
 	Registry prometheus.Registerer
 }
 
-// Conns is how many connections a folder with the default workers uses.
-const Conns = 2
+// Conns is how many connections a folder with the default workers uses, with a
+// deriver on the same pool.
+const Conns = 4
 
 // Folder counts. Any number of them, in any number of processes, share the work
 // of one database.
