@@ -103,7 +103,7 @@ func (f *Folder) lead(ctx context.Context) {
 			failures++
 			f.metrics.stopped.Set(1)
 			if failures&(failures-1) == 0 {
-				f.cfg.Log.ErrorContext(ctx, "counting has stopped: what was tracked waits", "error", err, "failures", failures)
+				f.cfg.Log.Log(ctx, levelOf(err), "counting has stopped: what was tracked waits", "error", err, "failures", failures)
 			}
 		case failures > 0:
 			failures = 0
