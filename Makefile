@@ -5,7 +5,7 @@ FUZZTIME ?= 5s
 TESTENV = go run ./internal/testenv --
 TOOL = go tool -modfile=tools/go.mod
 
-.PHONY: test check build lint arch race fuzz-smoke bench-smoke soak bench vuln fmt
+.PHONY: test check build lint arch race fuzz-smoke bench-smoke soak bench validate-stats vuln fmt
 
 # Every test.
 test:
@@ -42,10 +42,14 @@ bench-smoke:
 
 # The long forms of the tests with faults.
 soak:
-	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... ./internal/edgefault/... -run Soak -timeout 60m -v
+	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... ./internal/edgefault/... ./internal/trackfault/... -run Soak -timeout 60m -v
 
 bench:
 	go test -run '^$$' -bench . -timeout 60m ./bench ./evaluator ./targeting
+
+# Error rates, coverage and power of the statistics by simulation: minutes.
+validate-stats:
+	go run ./stats/validate
 
 # Known vulnerabilities that the code calls; needs the network.
 vuln:
