@@ -20,7 +20,7 @@ import (
 // Config of an Intake. The zero value of each has a default.
 type Config struct {
 	// Writers is how many transactions may be under way, default 2: while one
-	// waits for the disk, another fills.
+	// waits for the disk, another fills, if there is enough for both.
 	Writers int
 	// MaxEvents and MaxBytes bound what may wait to be stored, default 100,000
 	// events and 64 MiB.
@@ -37,6 +37,9 @@ const Conns = 3
 const (
 	// maxGroup is about how many events share one transaction at most.
 	maxGroup = 5_000
+	// enough is how many must wait for a transaction beside another; fewer wait for
+	// that one's end, since large groups cost less.
+	enough = 1_000
 	// partitionInterval and partitionRetry are the pauses before the partitions of
 	// the next day are looked after again.
 	partitionInterval, partitionRetry = time.Hour, time.Second
@@ -53,13 +56,15 @@ type Intake struct {
 	waiting []*request // guarded by mu
 	// events and bytes are of all that waits or is being stored; guarded by mu.
 	events, bytes int
+	queued        int // events that wait; guarded by mu
+	active        int // writers that are storing; guarded by mu
 }
 
 // request is a caller's batch.
 type request struct {
 	events []tracking.Event
 	bytes  int
-	done   chan outcome // holds one
+	answer chan outcome // holds one
 	outcome
 }
 
@@ -90,7 +95,7 @@ func (in *Intake) Run(ctx context.Context) error {
 	wg.Go(func() { in.keepPartitions(ctx) })
 	wg.Wait()
 	for group := in.take(); group != nil; group = in.take() {
-		in.answer(group, tracking.ErrDown)
+		in.done(group, tracking.ErrDown)
 	}
 	return ctx.Err()
 }
@@ -103,14 +108,14 @@ func (in *Intake) Store(ctx context.Context, events []tracking.Event) (tracking.
 	if len(events) == 0 {
 		return tracking.Stored{}, nil
 	}
-	r := &request{events: events, bytes: size(events), done: make(chan outcome, 1)}
+	r := &request{events: events, bytes: size(events), answer: make(chan outcome, 1)}
 	if !in.enqueue(r) {
 		return tracking.Stored{}, tracking.ErrFull
 	}
 	timer := time.NewTimer(in.cfg.Timeout)
 	defer timer.Stop()
 	select {
-	case out := <-r.done:
+	case out := <-r.answer:
 		return out.stored, out.err
 	case <-timer.C:
 	case <-ctx.Done():
@@ -141,8 +146,11 @@ func (in *Intake) enqueue(r *request) bool {
 	}
 	in.events += len(r.events)
 	in.bytes += r.bytes
+	in.queued += len(r.events)
 	in.waiting = append(in.waiting, r)
-	in.call()
+	if in.active == 0 || in.queued >= enough {
+		in.call()
+	}
 	return true
 }
 
@@ -160,6 +168,7 @@ func (in *Intake) forget(r *request) {
 	defer in.mu.Unlock()
 	if i := slices.Index(in.waiting, r); i >= 0 {
 		in.waiting = slices.Delete(in.waiting, i, i+1)
+		in.queued -= len(r.events)
 		in.release(r)
 	}
 }
@@ -170,10 +179,14 @@ func (in *Intake) release(r *request) {
 	in.bytes -= r.bytes
 }
 
-// take returns the oldest that wait, nil for none.
+// take returns the oldest that wait, for a writer to store; nil when there is
+// nothing to do. What it returns goes to done in the end.
 func (in *Intake) take() []*request {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.active > 0 && in.queued < enough {
+		return nil
+	}
 	n, events := 0, 0
 	for n < len(in.waiting) && events < maxGroup {
 		events += len(in.waiting[n].events)
@@ -184,22 +197,25 @@ func (in *Intake) take() []*request {
 	}
 	group := slices.Clone(in.waiting[:n])
 	in.waiting = slices.Delete(in.waiting, 0, n)
-	if len(in.waiting) > 0 {
+	in.active++
+	in.queued -= events
+	if in.queued >= enough {
 		in.call()
 	}
 	return group
 }
 
-// answer tells callers what became of their events; err, unless nil, is of all.
-func (in *Intake) answer(group []*request, err error) {
+// done tells callers what became of their events; err, unless nil, is of all.
+func (in *Intake) done(group []*request, err error) {
 	in.mu.Lock()
+	in.active--
 	for _, r := range group {
 		in.release(r)
 	}
 	in.mu.Unlock()
 	for _, r := range group {
 		r.err = cmp.Or(r.err, err)
-		r.done <- r.outcome
+		r.answer <- r.outcome
 	}
 }
 
