@@ -2,17 +2,24 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/assaylabs/assay/tracking/tally"
 )
 
-// timeout bounds one statement, in the warehouse.
-const timeout = 10 * time.Minute
+// settings are made for the transaction, as far as the warehouse has them. Of
+// tables within a statement Postgres knows no sizes: it would think that to go
+// through one for each row of another is cheap, and that a plan of many steps is
+// worth to be compiled.
+func settings() []string {
+	return []string{"statement_timeout = '10min'", "enable_nestloop = off", "jit = off"}
+}
 
 // Beginner is a connection, or a pool of them.
 type Beginner interface {
@@ -26,7 +33,7 @@ func Count(ctx context.Context, db Beginner, source Source, study Study) (map[ta
 	q := &query{Source: &source, Study: study, bounds: tally.NewBounds()}
 	c := cells{}
 	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, fmt.Sprintf("set local statement_timeout = %d", timeout.Milliseconds())); err != nil {
+		if err := prepare(ctx, tx); err != nil {
 			return err
 		}
 		s, err := q.botQuery()
@@ -52,6 +59,20 @@ func Count(ctx context.Context, db Beginner, source Source, study Study) (map[ta
 		return nil
 	})
 	return c.close(), err
+}
+
+func prepare(ctx context.Context, tx pgx.Tx) error {
+	for _, setting := range settings() {
+		err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "set local "+setting)
+			return err
+		})
+		var refused *pgconn.PgError
+		if err != nil && !errors.As(err, &refused) {
+			return err
+		}
+	}
+	return nil
 }
 
 func readBots(ctx context.Context, tx pgx.Tx, s *statement) ([]string, error) {

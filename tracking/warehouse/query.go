@@ -282,6 +282,11 @@ states as (
 )`, int64(microsPerDay), bounded("t.num"), bounded("coalesce(b.num, 0)"))
 	s.add("\nselect dimension, value, since, variation, sum(n)")
 	for _, product := range products() {
+		// What the metric has not is 0 in each row: no need to add it up.
+		if !m.CUPED && strings.Contains(product, "pre") || m.Kind != "mean" && m.Kind != "ratio" && strings.Contains(product, "den") {
+			s.add(", '0'")
+			continue
+		}
 		s.add(", cast(sum(n * %s) as text)", product)
 	}
 	s.add("\nfrom (\n")

@@ -43,7 +43,7 @@ func shop(t testing.TB) *pgx.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
-	_, err = conn.Exec(t.Context(), `set jit = off; create schema shop;
+	_, err = conn.Exec(t.Context(), `create schema shop;
 		create table shop."Shown to" (id uuid, "User ""id""" text, device text, at timestamptz, experiment text, arm text, geo text, beta text);
 		create table shop.orders (buyer text, device text, "paid at" timestamptz, total numeric);
 		create table shop.clicks (kind text, who text, device text, at timestamp, worth numeric)`)
