@@ -13,20 +13,24 @@ import (
 	"github.com/assaylabs/assay/projections"
 )
 
-// redisProjection is the name of the one projection that is not a table.
-const redisProjection = "redis"
+// The names of what is rebuilt in ways of its own.
+const (
+	redisProjection    = "redis"
+	trackingProjection = "tracking"
+)
 
 func (p *program) replay() *cobra.Command {
 	var asJSON bool
 	var opts projections.ReplayOptions
-	names := append(projections.Tables(), redisProjection, "all")
+	names := append(projections.Tables(), redisProjection, trackingProjection, "all")
 	cmd := &cobra.Command{
 		Use: "replay projection...", Short: "Rebuild projections from the ledger", ValidArgs: names,
 		Args: cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
 		Long: `Rebuilds read models from the ledger's first record while the system serves, to
 the same bytes. Tables are filled beside the old ones and change places in one
 transaction, for which writers wait some milliseconds; that needs the owner's
-connection, MIGRATE_DATABASE_URL.
+connection, MIGRATE_DATABASE_URL. What results are read from (tracking) is
+counted again from the first event that was tracked on.
 
 Projections: ` + fmt.Sprint(names),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,11 +47,10 @@ Projections: ` + fmt.Sprint(names),
 }
 
 func (p *program) rebuild(ctx context.Context, cfg control.Config, names []string, opts projections.ReplayOptions, asJSON bool) error {
-	tables := slices.Compact(slices.Sorted(slices.Values(names)))
-	tables = slices.DeleteFunc(tables, func(name string) bool { return name == redisProjection })
-	toRedis := slices.Contains(names, redisProjection)
+	tables := slices.DeleteFunc(projections.Tables(), func(name string) bool { return !slices.Contains(names, name) })
+	toRedis, tracking := slices.Contains(names, redisProjection), slices.Contains(names, trackingProjection)
 	if slices.Contains(names, "all") {
-		tables, toRedis = projections.Tables(), cfg.RedisURL != ""
+		tables, toRedis, tracking = projections.Tables(), cfg.RedisURL != "", true
 	}
 	if toRedis && cfg.RedisURL == "" {
 		return &control.ConfigError{Variable: "REDIS_URL", Problem: "must be set to rebuild redis"}
@@ -57,10 +60,31 @@ func (p *program) rebuild(ctx context.Context, cfg control.Config, names []strin
 			return err
 		}
 	}
-	if !toRedis {
+	if toRedis {
+		if err := p.rebuildRedis(ctx, cfg, opts, asJSON); err != nil {
+			return err
+		}
+	}
+	if !tracking {
 		return nil
 	}
-	return p.rebuildRedis(ctx, cfg, opts, asJSON)
+	return p.rebuildTracking(ctx, cfg, asJSON)
+}
+
+func (p *program) rebuildTracking(ctx context.Context, cfg control.Config, asJSON bool) error {
+	report, end := p.progress("replay tracking")
+	batches, err := control.RecountTracking(ctx, cfg, setup.NewLogger(cfg.LogFormat, p.stderr), report)
+	end()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return p.printJSON(struct {
+			Batches int64 `json:"batches"`
+		}{batches})
+	}
+	_, err = fmt.Fprintf(p.stdout, "counted tracking again from %d batches\n", batches)
+	return err
 }
 
 func (p *program) rebuildRedis(ctx context.Context, cfg control.Config, opts projections.ReplayOptions, asJSON bool) error {

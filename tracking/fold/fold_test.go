@@ -62,8 +62,8 @@ func TestCountsExactly(t *testing.T) {
 			}
 			b.check(t, experiments)
 			before := b.everything(t)
-			if err := b.folder(t).Rebuild(t.Context(), nil); err != nil {
-				t.Fatal(err)
+			if batches, err := b.folder(t).Rebuild(t.Context(), nil); err != nil || batches != b.batch {
+				t.Fatalf("rebuilt %d batches of %d: %v", batches, b.batch, err)
 			}
 			if after := b.everything(t); after != before {
 				t.Errorf("counted in one go:\n%s\nrebuilt:\n%s", before, after)

@@ -11,33 +11,31 @@ import (
 )
 
 // Rebuild counts everything again from the first batch on, beside what serves,
-// and lets it take that one's place. Folders do the work: one must be running.
-// progress, if any, is told how many of how many batches are done. It is a
-// domain.ConflictError while another rebuild is under way.
-func (f *Folder) Rebuild(ctx context.Context, progress func(done, total int64)) error {
+// and lets it take that one's place. It returns how many batches that were.
+// Folders do the work: one must be running. progress, if any, is told how many of
+// how many batches are done. It is a domain.ConflictError while another rebuild is
+// under way.
+func (f *Folder) Rebuild(ctx context.Context, progress func(done, total int64)) (batches int64, err error) {
 	generation, err := f.beginGeneration(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for {
 		var state string
-		var batch, head int64
-		err := f.pool.QueryRow(ctx, `select r.state, r.batch, h.batch from track_rounds r, track_head h where r.generation = $1`, generation).
-			Scan(&state, &batch, &head)
+		var head int64
+		err := f.pool.QueryRow(ctx, `select state, batch, (select batch from track_head) from track_rounds where generation = $1`, generation).
+			Scan(&state, &batches, &head)
 		switch {
-		case errors.Is(err, pgx.ErrNoRows): // another one has taken its place already
-			return nil
+		case errors.Is(err, pgx.ErrNoRows), err == nil && state != building:
+			return batches, nil
 		case err != nil:
-			return err
-		case state != building:
-			return nil
+			return batches, err
 		}
 		if progress != nil {
-			progress(batch, head)
+			progress(batches, head)
 		}
-		pause(ctx, f.cfg.Poll)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if pause(ctx, f.cfg.Poll); ctx.Err() != nil {
+			return batches, ctx.Err()
 		}
 	}
 }
