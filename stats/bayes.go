@@ -99,9 +99,15 @@ func logLossOf(z float64) float64 {
 
 // BayesCompare is BayesNormal of the effect between two arms of any kind.
 func BayesCompare(control, treatment Arm, lift Lift, prior NormalPrior, alpha float64, inverse bool) (NormalPosterior, Status) {
+	if !inOpen(alpha, 0, 1) || !finite(prior.Mean) || !(prior.SD >= 0) {
+		return NormalPosterior{}, InvalidInput
+	}
 	e, status := effectOf(control, treatment, lift, 0)
 	if status != OK {
 		return NormalPosterior{}, status
+	}
+	if prior.SD > 0 && prior.Relative != (lift == Relative) && e.control == 0 {
+		return NormalPosterior{}, ZeroBaseline
 	}
 	return BayesNormal(e.estimate, e.se, prior.on(lift == Relative, e.control), alpha, inverse)
 }

@@ -100,6 +100,9 @@ func bayesOracle(c oracleCase) (values, Status) {
 	var prior NormalPrior
 	if p.Prior.Proper {
 		prior = NormalPrior{Mean: float64(p.Prior.Mean), SD: float64(p.Prior.SD), Relative: p.Prior.Type == Relative}
+		if prior.SD == 0 {
+			return nil, InvalidInput // flat is what it means to NormalPrior
+		}
 	}
 	post, status := BayesCompare(control, treatment, p.Lift, prior, float64(p.Alpha), p.Inverse)
 	return values{

@@ -41,6 +41,19 @@ func rho2Exact(alpha, t float64) float64 {
 	return excess / t
 }
 
+// level is that of the two-sided mixture whose half is used.
+func (s Sequence) level() float64 {
+	if s.Alternative == TwoSided {
+		return s.Alpha
+	}
+	return 2 * s.Alpha
+}
+
+func (s Sequence) valid() bool {
+	known := s.Alternative == TwoSided || s.Alternative == Greater || s.Alternative == Less
+	return known && inOpen(s.level(), 0, 1) && positive(s.Tuning)
+}
+
 // Look tests an estimate from n units in all (n is of both arms together).
 //
 // Two-sided this is the asymptotic confidence sequence of Waudby-Smith et al.,
@@ -48,16 +61,13 @@ func rho2Exact(alpha, t float64) float64 {
 // with tau^2 = n se^2 rho^2; one-sided it is their equation 134, and p the level
 // at which its interval ends at 0 while rho stays.
 func (s Sequence) Look(estimate, se, n float64) (SequentialLook, Status) {
-	level := s.Alpha
-	if s.Alternative != TwoSided {
-		level *= 2
-	}
-	if !inOpen(level, 0, 1) || !positive(s.Tuning) || !positive(n) || !finite(estimate) || !(se >= 0) {
+	if !s.valid() || !positive(n) || !finite(estimate) || !(se >= 0) {
 		return SequentialLook{}, InvalidInput
 	}
 	if se == 0 {
 		return SequentialLook{}, ZeroVariance
 	}
+	level := s.level()
 	rho := rho2(level, s.Tuning)
 	m := n * rho
 	halfLogK := math.Log1p(m) / 2
@@ -121,6 +131,9 @@ func (p SequentialPath) Then(look SequentialLook) SequentialPath {
 
 // Compare tests the effect between two arms of any kind.
 func (s Sequence) Compare(control, treatment Arm, lift Lift) (SequentialLook, Status) {
+	if !s.valid() {
+		return SequentialLook{}, InvalidInput
+	}
 	e, status := effectOf(control, treatment, lift, 0)
 	if status != OK {
 		return SequentialLook{}, status

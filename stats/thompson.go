@@ -13,7 +13,7 @@ type Bandit struct {
 // that leave every arm at least minWeight. With inverse, less is better.
 func ThompsonNormal(means, sds []float64, minWeight float64, inverse bool) (Bandit, Status) {
 	k := float64(len(means))
-	if len(means) == 0 || len(means) != len(sds) || !(minWeight >= 0 && minWeight <= 1) {
+	if len(means) == 0 || len(means) != len(sds) || !(minWeight >= 0) || !finite(minWeight) {
 		return Bandit{}, InvalidInput
 	}
 	unit := 0.0
