@@ -85,8 +85,13 @@ func normISF(q float64) float64 {
 
 // chi2SF is the upper tail of the chi-square distribution with k degrees of freedom.
 func chi2SF(x, k float64) float64 {
-	if x <= 0 {
+	switch {
+	case !(k > 0) || math.IsNaN(x):
+		return math.NaN()
+	case x <= 0:
 		return 1
+	case math.IsInf(x, 1):
+		return 0
 	}
 	return mathext.GammaIncRegComp(k/2, x/2)
 }

@@ -20,6 +20,9 @@ func clampUnit(x float64) float64 {
 
 // betaTails are both tails at x = 1-y, the smaller one to full relative precision.
 func betaTails(x, y, a, b float64) (lower, upper float64) {
+	if !(a > 0 && b > 0 && x+y > 0) {
+		return math.NaN(), math.NaN()
+	}
 	if x*b <= y*a {
 		lower = math.Exp(betaLogLower(x, y, a, b))
 		return lower, 1 - lower
@@ -51,21 +54,22 @@ func betaLogLower(x, y, a, b float64) float64 {
 	case x <= 0:
 		return math.Inf(-1)
 	case a > 1000:
-		return betaLogKernel(x, y, a, b) - math.Log(x*y) + math.Log(betaLowerOverDensity(x, y, a, b))
+		return betaLogKernel(x, y, a, b) - math.Log(y) + math.Log(betaLowerOverDensity(x/y, a, b))
 	}
 	return betaLogKernel(x, y, a, b) - math.Log(a) + math.Log(betaFraction(x, a, b))
 }
 
-// betaLowerOverDensity integrates the density below x in units of the density at x.
-func betaLowerOverDensity(x, y, a, b float64) float64 {
-	fall := func(s float64) float64 { return (a-1)*math.Log1p(-s/x) + (b-1)*math.Log1p(s/y) }
-	slope := max((a-1)/x-(b-1)/y, 0)
-	curvature := max((a-1)/(x*x)+(b-1)/(y*y), 0)
-	reach := 2 * negligible / (slope + math.Sqrt(slope*slope+2*negligible*curvature))
-	for fall(min(reach, x)) > -negligible {
-		reach *= 1.25
+// betaLowerOverDensity integrates the density below x in units of x and of the
+// density at x, given the odds x/y.
+func betaLowerOverDensity(odds, a, b float64) float64 {
+	// The density at x(1-r), over that at x.
+	fall := func(r float64) float64 { return (a-1)*math.Log1p(-r) + (b-1)*math.Log1p(r*odds) }
+	slope := max(a-1-(b-1)*odds, 0)
+	curvature := max(a-1+(b-1)*odds*odds, 0)
+	reach := min(2*negligible/(slope+math.Sqrt(slope*slope+2*negligible*curvature)), 1)
+	for fall(reach) > -negligible {
+		reach = min(1.25*reach, 1)
 	}
-	reach = min(reach, x)
 	// Squares crowd the nodes about x, where a small b makes the density steep.
 	return integral(func(v float64) float64 { return 2 * v * reach * math.Exp(fall(v*v*reach)) }, 0, 1, 12)
 }
@@ -102,7 +106,7 @@ func betaFraction(x, a, b float64) float64 {
 // betaQuantile inverts betaCDF.
 func betaQuantile(p, a, b float64) float64 {
 	switch {
-	case !(p >= 0 && p <= 1):
+	case !(p >= 0 && p <= 1 && a > 0 && b > 0):
 		return math.NaN()
 	case p == 0 || p == 1:
 		return p
@@ -125,7 +129,8 @@ func betaISF(q, a, b float64) float64 {
 func betaLogitQuantile(p, a, b float64) float64 {
 	target := ln(p)
 	lo, hi := -745/min(a, 1), 745/min(b, 1)
-	u := math.Log(a / b)
+	u := math.Log(a/b) - normISF(p)*math.Sqrt(1/a+1/b)
+	u = min(max(u, lo), hi)
 	for range 200 {
 		x, y := 1/(1+math.Exp(-u)), 1/(1+math.Exp(u))
 		tail := betaLogTail(x, y, a, b)
@@ -136,11 +141,11 @@ func betaLogitQuantile(p, a, b float64) float64 {
 		}
 		step := (tail - target) / math.Exp(betaLogKernel(x, y, a, b)-tail)
 		next := u - step
+		if math.Abs(step) < 1e-11 {
+			return next // the error left is of the order of the square
+		}
 		if !(next > lo && next < hi) {
 			next = lo + (hi-lo)/2
-		}
-		if math.Abs(next-u) < 1e-11 {
-			return next // the error left is of the order of the square
 		}
 		u = next
 	}

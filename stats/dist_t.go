@@ -14,6 +14,8 @@ func tSF(t, df float64) float64 {
 // tLogSF is the natural logarithm of tSF, finite where that underflows.
 func tLogSF(t, df float64) float64 {
 	switch {
+	case !(df > 0) || math.IsNaN(t):
+		return math.NaN()
 	case math.IsInf(df, 1):
 		return normLogSF(t)
 	case t < 0:
@@ -46,7 +48,9 @@ func logGammaRatio(a float64) float64 {
 // comes from the right.
 func tISF(q, df float64) float64 {
 	switch {
-	case math.IsInf(df, 1) || q == 0 || q == 1 || !(q > 0 && q < 1):
+	case !(df > 0):
+		return math.NaN()
+	case math.IsInf(df, 1) || !(q > 0 && q < 1):
 		return normISF(q)
 	case q == 0.5:
 		return 0
@@ -70,7 +74,10 @@ func tISF(q, df float64) float64 {
 // nctSF is the upper tail of the noncentral t: the mean of Phi(nc - t W), where
 // df W^2 is chi-square with df degrees of freedom.
 func nctSF(t, df, nc float64) float64 {
-	if math.IsInf(df, 1) {
+	switch {
+	case !(df > 0) || !allFinite(t, nc):
+		return math.NaN()
+	case math.IsInf(df, 1):
 		return normSF(t - nc)
 	}
 	half := df / 2
