@@ -71,7 +71,7 @@ func (b *brownian) upper(z float64) float64 {
 	score, deviation := z*math.Sqrt(b.information[b.look]), math.Sqrt(b.step(b.look))
 	var sum float64
 	for i, u := range b.nodes {
-		if x := (score - u) / deviation; x < noStop {
+		if x := (score - u) / deviation; x < outermost {
 			sum += b.density[i] * normSF(x)
 		}
 	}

@@ -39,8 +39,8 @@ type GroupBoundary struct {
 
 const (
 	maxLooks = 1000
-	// noStop stands for a boundary that nothing reaches: its tail is about 1e-316.
-	noStop = 38.0
+	// noStop stands for a boundary that nothing reaches.
+	noStop = outermost
 	// leastSpent is too little alpha to stop on: it is left to the looks to come.
 	leastSpent = 1e-14
 )

@@ -5,6 +5,9 @@ import (
 	"sort"
 )
 
+// outermost is the z beyond which float64 hardly tells the normal's tail from 0.
+const outermost = 38.0
+
 // legendre is the Gauss-Legendre rule of n points on [-1,1].
 func legendre(n int) (nodes, weights []float64) {
 	nodes, weights = make([]float64, n), make([]float64, n)

@@ -63,13 +63,13 @@ func bestChance(arms []normalArm, i int) float64 {
 	x, w := legendre(16)
 	own := arms[i]
 	var total float64
-	for at := -noStop; at < noStop; {
+	for at := -outermost; at < outermost; {
 		width := 2.0
 		for _, other := range arms {
 			from := math.Abs(at - own.standard(other.mean-own.mean))
 			width = min(width, own.standard(1.5*other.sd)+from/4)
 		}
-		next := min(at+width, noStop)
+		next := min(at+width, outermost)
 		if next == at {
 			break
 		}

@@ -68,7 +68,10 @@ func fixedExperiments() []experiment {
 	for _, k := range kinds() {
 		all = append(all, experiment{"fixed, " + k.name, 66_000, func(s *study) { s.once(k) }})
 	}
-	return append(all, experiment{"fixed, 2 to 20 conversions per arm", 40_000, (*study).rare})
+	return append(all,
+		experiment{"fixed, 2 to 20 conversions per arm", 40_000, (*study).rare},
+		experiment{"fixed, control known to 20 %, lift 50 %", 40_000, (*study).uncertain},
+	)
 }
 
 // once judges pairs of arms without a lift, and every third with one.
@@ -101,6 +104,23 @@ func (s *study) once(k kind) {
 
 func holds(ci stats.Interval, truth float64) bool {
 	return ci.Lower <= truth && truth <= ci.Upper
+}
+
+// uncertain judges a lift over a control whose error is a fifth of its value, where
+// the delta method misses to one side.
+func (s *study) uncertain() {
+	below, above := 0, 0
+	for range s.runs {
+		c := s.judge(stats.Spec{Method: stats.Fixed}, s.normalArm(400, 1, 4), s.normalArm(400, 1.5, 4))
+		switch {
+		case c.LiftCI.Lower > 0.5:
+			above++
+		case c.LiftCI.Upper < 0.5:
+			below++
+		}
+	}
+	s.about(": coverage of the lift", s.runs-below-above, 0.95, 0.005)
+	s.about(": lift too high for the interval", below, 0.025, 0.004)
 }
 
 // rare judges rates that no normal describes.
