@@ -99,7 +99,10 @@ func (w *world) person(number int) person {
 	span := w.cfg.Until.Sub(w.begin)
 	newcomer := r.Float64() < 0.5
 	p.arrival = w.begin.Add(time.Duration(r.Float64() * float64(span))).Truncate(time.Millisecond)
-	if !newcomer && !p.bot {
+	switch {
+	case p.bot: // on the experiments' first day
+		p.arrival = w.launch.Add(time.Duration(r.Float64() * float64(24*time.Hour))).Truncate(time.Millisecond)
+	case !newcomer:
 		p.arrival = w.begin.Add(-time.Hour)
 	}
 	p.pace = 0.35 * lognormal(r, 0.7)

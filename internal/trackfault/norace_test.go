@@ -1,0 +1,5 @@
+//go:build !race
+
+package trackfault
+
+const raceDetector = false
