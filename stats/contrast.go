@@ -56,7 +56,8 @@ func adjustedContrast(control, treatment CupedArm) (k contrast, reduced float64,
 	k.base, k.baseError = c.post, c.varPost.quo(wideInt(c.n))
 	k.shared = theta.mul(c.cov).sub(c.varPost).quo(wideInt(c.n))
 	if before := k.baseError.add(t.varPost.quo(wideInt(t.n))); before.sign() > 0 {
-		reduced = wideOf(1).sub(k.variance.quo(before)).float()
+		// The slope of both arms together can add variance, if seldom.
+		reduced = max(wideOf(1).sub(k.variance.quo(before)).float(), -1)
 	}
 	return k, reduced, status
 }

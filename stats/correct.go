@@ -28,20 +28,20 @@ func Correct(correction Correction, alpha float64, comparisons []*Comparison) {
 			judged = append(judged, c)
 		}
 	}
-	slices.SortStableFunc(judged, func(a, b *Comparison) int { return cmp.Compare(a.logP(), b.logP()) })
+	slices.SortStableFunc(judged, func(a, b *Comparison) int { return cmp.Compare(a.finiteLogP(), b.finiteLogP()) })
 	m := float64(len(judged))
 	adjusted := make([]float64, len(judged))
 	for i, c := range judged {
 		switch rank := float64(i); correction {
 		case Holm:
-			adjusted[i] = c.logP() + math.Log(m-rank)
+			adjusted[i] = c.finiteLogP() + math.Log(m-rank)
 			if i > 0 {
 				adjusted[i] = max(adjusted[i], adjusted[i-1])
 			}
 		case BenjaminiHochberg:
-			adjusted[i] = c.logP() + math.Log(m/(rank+1))
+			adjusted[i] = c.finiteLogP() + math.Log(m/(rank+1))
 		default:
-			adjusted[i] = c.logP()
+			adjusted[i] = c.finiteLogP()
 		}
 	}
 	if correction == BenjaminiHochberg {
@@ -50,7 +50,9 @@ func Correct(correction Correction, alpha float64, comparisons []*Comparison) {
 		}
 	}
 	for i, c := range judged {
-		*c = c.at(alpha * math.Exp(c.logP()-adjusted[i]))
+		*c = c.at(alpha * math.Exp(c.finiteLogP()-adjusted[i]))
 		c.PAdjusted = math.Exp(min(adjusted[i], 0))
 	}
 }
+
+func (c *Comparison) finiteLogP() float64 { return max(c.logP(), -math.MaxFloat64) }

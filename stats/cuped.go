@@ -1,5 +1,7 @@
 package stats
 
+import "math"
+
 // CupedArm is an arm that knows what its units did before the experiment: a
 // CupedMeanArm or a CupedRatioArm.
 type CupedArm interface {
@@ -228,5 +230,5 @@ func reduction(c covariate, m moments) float64 {
 	if c.varPost.sign() == 0 {
 		return 0
 	}
-	return wideOf(1).sub(m.variance.quo(c.varPost)).float()
+	return max(wideOf(1).sub(m.variance.quo(c.varPost)).float(), -math.MaxFloat64)
 }
