@@ -44,6 +44,7 @@ type server struct {
 	program string
 	env     []string
 	child   *proc.Process
+	ledger  ledgertest.Ledger
 }
 
 func newServer(t *testing.T) *server {
@@ -55,20 +56,44 @@ func newServer(t *testing.T) *server {
 	}
 	t.Cleanup(port.Release)
 	s := &server{
-		url: "http://" + port.Addr(), program: filepath.Join(t.TempDir(), "assay"),
+		url: "http://" + port.Addr(), program: build(t, "assay"), ledger: ledger,
 		env: []string{"LISTEN_ADDR=" + port.Addr(), "ASSAY_ROOT_TOKEN=" + rootToken, "DATABASE_URL=" + ledger.App, "MIGRATE_DATABASE_URL=" + ledger.Owner},
 	}
-	if out, err := exec.Command("go", "build", "-o", s.program, "github.com/assaylabs/assay/cmd/assay").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	t.Cleanup(s.kill)
-	s.launch(t)
+	s.launch(t, "serve")
 	return s
 }
 
-func (s *server) launch(t *testing.T) {
+// build returns the path of a program of cmd.
+func build(t *testing.T, program string) string {
 	t.Helper()
-	cmd := exec.Command(s.program, "serve")
+	path := filepath.Join(t.TempDir(), program)
+	if out, err := exec.Command("go", "build", "-o", path, "github.com/assaylabs/assay/cmd/"+program).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// newEdge is an assay-edge that knows nothing but the server.
+func (s *server) newEdge(t *testing.T) *server {
+	t.Helper()
+	port, err := proc.ReservePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(port.Release)
+	e := &server{
+		url: "http://" + port.Addr(), program: build(t, "assay-edge"),
+		env: []string{"LISTEN_ADDR=" + port.Addr(), "ASSAY_CONTROL_URL=" + s.url, "ASSAY_EDGE_TOKEN=" + rootToken},
+	}
+	t.Cleanup(e.kill)
+	e.launch(t)
+	return e
+}
+
+func (s *server) launch(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.Command(s.program, args...)
 	cmd.Env = s.env
 	if testing.Verbose() {
 		cmd.Stderr = os.Stderr
@@ -322,7 +347,7 @@ func survive(t *testing.T, s *server, client *sdk.Client, cfg sdk.Config) {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
-	s.launch(t)
+	s.launch(t, "serve")
 	position = s.toggle(t, "off", true)
 	for name, c := range map[string]*sdk.Client{"running": client, "restarted": restarted} {
 		if err := c.WaitPosition(t.Context(), position); err != nil {
