@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,7 +70,7 @@ type person struct {
 
 func people() []person {
 	var all []person
-	for i := range 12 {
+	for i := range 6 {
 		id := fmt.Sprint("u", i)
 		all = append(all, person{id, map[string]any{
 			"id": id, "country": []string{"US", "CA"}[i%2], "tags": []any{"x", id}, "company": "c" + id,
@@ -306,6 +307,38 @@ func TestVerdictsStay(t *testing.T) {
 	if again[0].Ruling != tracking.Disagrees || !slices.Equal(before, after) {
 		t.Errorf("%+v, then %+v, then %+v", before, again, after)
 	}
+}
+
+// Many may ask at once, also while it still reads the ledger.
+func TestManyAskAtOnce(t *testing.T) {
+	p := newPlane(t)
+	w := ledgertest.Wanderer{Commands: p.commands, Random: rand.New(rand.NewPCG(5, 6))}
+	w.Furnish(t)
+	for range 60 {
+		w.Step(t)
+	}
+	var all []derive.Exposure
+	for position := range p.follower.Position() {
+		for _, key := range []string{"e0", "e1", "e2", "e3"} {
+			all = append(all, derive.Exposure{
+				Experiment: key, Variation: "control", Unit: "u1", Position: position + 1, Attributes: json.RawMessage(`{"id":"u1","country":"US"}`),
+			})
+		}
+	}
+	want := derived(t, derive.New(p.pool), all...)
+	d := derive.New(p.pool)
+	var wg sync.WaitGroup
+	for from := range 4 {
+		wg.Go(func() {
+			for at := from; at < len(all); at += 7 {
+				got, err := d.Derive(t.Context(), all[at:])
+				if err != nil || !slices.Equal(got, want[at:]) {
+					t.Errorf("from exposure %d on: %v, %v, want %v", at, got, err, want[at:])
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestUnknown(t *testing.T) {
