@@ -62,8 +62,8 @@ func command(getenv func(string) string, stderr io.Writer, began *bool) *cobra.C
 	cmd := &cobra.Command{
 		Use:   "assay-edge",
 		Short: "Evaluate experiments close to users",
-		Long: `Runs the data plane alone: OFREP, /evaluate, /snapshot and /stream. SIGTERM or
-Ctrl-C stops it gracefully.
+		Long: `Runs the data plane alone: OFREP, /evaluate, /snapshot and /stream; what comes to
+/track goes on to the control plane. SIGTERM or Ctrl-C stops it gracefully.
 
 Environment, of which REDIS_URL or ASSAY_CONTROL_URL is needed; with both, the
 second is asked while the first is away:

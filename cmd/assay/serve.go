@@ -24,7 +24,7 @@ func (p *program) serve() *cobra.Command {
 		Use: "serve", Short: "Run the control plane, and the data plane beside it", Args: cobra.NoArgs,
 		Long: `Runs the control plane: the admin and staff API, the projections and the closing
 of days; and on the same port, unless --edge=false, the data plane: evaluation,
-snapshots and streams. It migrates the database at start; any number of replicas
+snapshots, streams and tracking. It migrates the database at start; any number of replicas
 may run side by side. SIGTERM or Ctrl-C stops it gracefully.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.config()
