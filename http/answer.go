@@ -19,6 +19,8 @@ type answer struct {
 	body  []byte
 	// version is the entity's, for the ETag; 0 for none.
 	version int
+	// etag is that of what is no entity, in quotes; "" for none.
+	etag string
 	// position is that of the ledger, or of what was read; it is written if
 	// positioned.
 	position   int64
@@ -32,6 +34,10 @@ func (s answer) write(w http.ResponseWriter) {
 	if s.version > 0 {
 		h["Etag"] = []string{`"` + strconv.Itoa(s.version) + `"`}
 	}
+	if s.etag != "" {
+		h["Etag"] = []string{s.etag}
+		h["Vary"] = []string{"Accept"}
+	}
 	if s.positioned {
 		h["Assay-Position"] = []string{strconv.FormatInt(s.position, 10)}
 	}
@@ -41,7 +47,7 @@ func (s answer) write(w http.ResponseWriter) {
 	if s.replayed {
 		h["Idempotent-Replayed"] = []string{"true"}
 	}
-	if s.status == http.StatusNoContent {
+	if s.status == http.StatusNoContent || s.status == http.StatusNotModified {
 		w.WriteHeader(s.status)
 		return
 	}

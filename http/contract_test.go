@@ -136,6 +136,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		"/experiments", "/experiments?status=active&q=check&tag=checkout&sort=-updated_at&limit=1", "/experiments?limit=1",
 		"/experiments/checkout-button", "/experiments/checkout-button?version=1", "/experiments/checkout-button?position=17",
 		"/experiments/checkout-button/history", "/experiments/checkout-button/history?type=experiment.status_changed&limit=1",
+		"/experiments/checkout-button/results", "/experiments/checkout-button/results?as_of=17.0&metric=purchase-rate",
 		"/events", "/events?after=3&limit=2", "/reports/daily", "/reports/daily?from=2026-01-01&to=2026-01-03&limit=2",
 		"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs",
 	} {

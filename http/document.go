@@ -53,7 +53,7 @@ func newDocument() *document {
 // schemas are all documented forms, by name.
 func schemas() fields {
 	return join(
-		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), explainSchemas(),
+		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), resultsSchemas(), explainSchemas(),
 		layerSchemas(), segmentSchemas(), memberSchemas(), metricSchemas(), holdoutSchemas(), keySchemas(),
 		edgeSchemas(), healthSchemas(), problemSchemas(),
 	)
@@ -129,10 +129,10 @@ func headersOf(r route) []string {
 	if r.waits {
 		names = append(names, "Assay-Min-Position")
 	}
-	switch {
-	case r.ok.tagged:
-		return append(names, "If-None-Match")
-	case r.edge:
+	if r.ok.tagged {
+		names = append(names, "If-None-Match")
+	}
+	if r.edge {
 		return names
 	}
 	return append(names, "Request-Id", "Correlation-Id")

@@ -62,7 +62,7 @@ func experimentRoutes() []route {
 			ok:     success{status: http.StatusNoContent, versioned: true},
 			handle: (*api).deleteExperiment,
 		},
-		revertRoute(), batchRoute(), previewRoute(), historyRoute(),
+		revertRoute(), batchRoute(), previewRoute(), historyRoute(), resultsRoute(),
 	}
 }
 

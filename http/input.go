@@ -31,6 +31,7 @@ type input struct {
 	body        []byte
 	minPosition int64
 	accept      string // the media type to answer
+	noneMatch   string // ETags that the client has
 	call        commands.Call
 	hasReason   bool
 }
@@ -52,6 +53,9 @@ func (a *api) read(r *route, x *exchange, w http.ResponseWriter, req *http.Reque
 		if in.minPosition, err = readMinPosition(req.Header); err != nil {
 			return nil, err
 		}
+	}
+	if r.ok.tagged {
+		in.noneMatch = strings.Join(req.Header.Values("If-None-Match"), ",")
 	}
 	if err := in.readMeta(r, x, req.Header); err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ func samples() map[string]sample {
 		"POST /experiments/batch":        {"/experiments/batch", `{"commands":[{"op":"create","body":{"name":"Batched"}}]}`},
 		"POST /experiments/{id}/preview": {"/experiments/subject/preview", `{"name":"Other"}`},
 		"GET /experiments/{id}/history":  {"/experiments/subject/history", ""},
+		"GET /experiments/{id}/results":  {"/experiments/subject/results", ""},
 		"POST /explain":                  {"/explain", `{"unit":"u","attributes":{},"experiment":"subject"}`},
 		"GET /events":                    {"/events", ""},
 		"GET /reports/daily":             {"/reports/daily", ""},
@@ -323,7 +324,10 @@ func TestBadQueries(t *testing.T) {
 		"status": {"on", "ACTIVE", ""}, "sort": {"id", "+key", "--key", ""},
 		"from": {"x", "2026-02-30", ""}, "to": {"x", "2026-02-30", ""}, "cursor": {strings.Repeat("x", 2000), "\x00", "\xff"},
 		"q": {strings.Repeat("x", 300), "\x00", "\xff"}, "tag": {strings.Repeat("x", 300), "\x00", "\xff"},
-		"type": {"\x00", "\xff"},
+		"type":  {"\x00", "\xff"},
+		"as_of": {"x", "1", "1.", "-1.0", "1.99", "99999.0", "0.0", "1.0.0", "+1.0", "", "99999999999999999999.0"},
+		"phase": {"0", "-1", "x", "1.5", "", "99999999999999999999"}, "dimension": {"nothing", "", "\x00", "\xff"},
+		"metric": {"nothing", "", "\x00", "\xff"},
 	}
 	m.each(t, func(t *testing.T, r route, s sample) {
 		send := func(name, query, field string, statuses ...int) {

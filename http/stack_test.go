@@ -54,13 +54,15 @@ func newStack(t testing.TB, limit RateLimit) *stack {
 	follower = projections.NewFollower(store, pool, slog.New(slog.DiscardHandler))
 	ledgertest.Run(t, store.Run)
 	ledgertest.Run(t, follower.Run)
+	reads := queries.New(store, follower, nil, pool)
+	ledgertest.Run(t, reads.Run)
 
 	s := &stack{
 		store: store, ledger: ledger, log: &bytes.Buffer{}, tokens: map[domain.Role]string{},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10}, Timeout: 30 * time.Second},
 	}
 	s.api = bareAPI(t, Config{
-		Commands: commands.New(store), Queries: queries.New(store, follower, nil, pool),
+		Commands: commands.New(store), Queries: reads,
 		RootToken: rootToken, RateLimit: limit, Version: "test",
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)),
 	})

@@ -31,6 +31,7 @@ type Service struct {
 	follower *projections.Follower
 	redis    *projections.Redis // nil where there is none
 	postgres *postgres
+	results  *results
 	parsed   cache
 	strays   strays
 	ping     ping
@@ -38,9 +39,10 @@ type Service struct {
 
 // New returns the queries on a ledger and its read models; redis may be nil.
 func New(store *eventstore.Store, follower *projections.Follower, redis *projections.Redis, pool *pgxpool.Pool) *Service {
+	reading := &postgres{pool: pool}
 	return &Service{
 		store: store, follower: follower, redis: redis,
-		postgres: &postgres{pool: pool}, strays: newStrays(),
+		postgres: reading, results: newResults(store, reading), strays: newStrays(),
 	}
 }
 

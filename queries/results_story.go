@@ -17,6 +17,7 @@ type story struct {
 	// experiment as it was then. Before that fixed is nil, and rule is last.
 	fixed *FixedAt
 	rule  *domain.Experiment
+	began time.Time
 	// epochs are the splits that the phase had, in order.
 	epochs [][]domain.SplitRange
 }
@@ -46,7 +47,7 @@ func tell(records []eventstore.Record, phase int) (*story, error) {
 		}
 		s := told[e.Phase]
 		if s == nil {
-			s = &story{}
+			s = &story{began: e.UpdatedAt}
 			told[e.Phase] = s
 		}
 		s.goOn(e)

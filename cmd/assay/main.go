@@ -86,7 +86,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.AddCommand(
-		p.dev(), p.serve(), p.migrate(), p.replay(), p.verify(), p.report(),
+		p.dev(), p.serve(), p.migrate(), p.replay(), p.verify(), p.report(), p.results(),
 		p.importing(), p.export(), p.keys(), p.simulate(), p.power(), p.version(),
 	)
 	p.noteBeginning(root)

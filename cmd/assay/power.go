@@ -14,10 +14,6 @@ import (
 	"github.com/assaylabs/assay/stats"
 )
 
-// sequentialTuning is the number of units at which a sequential interval is
-// tightest.
-const sequentialTuning = 5_000
-
 // powerQuestion is what is asked of a test before it begins.
 type powerQuestion struct {
 	Kind     string  `json:"kind"`
@@ -69,7 +65,7 @@ decides.`,
 			if err != nil {
 				return err
 			}
-			answers := []powerAnswer{q.answer("fixed", 0), q.answer("sequential", sequentialTuning)}
+			answers := []powerAnswer{q.answer("fixed", 0), q.answer("sequential", stats.DefaultTuning)}
 			if asJSON {
 				return p.printJSON(struct {
 					powerQuestion

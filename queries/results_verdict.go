@@ -1,0 +1,56 @@
+package queries
+
+import (
+	"slices"
+
+	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/stats"
+)
+
+// verdict follows the rule as it was fixed.
+func (j *judgement) verdict(doc *Results) Verdict {
+	if j.fixed == nil {
+		return Verdict{Code: "not_started", Text: "not started: the experiment has not been active in this phase"}
+	}
+	evidence := stats.Evidence{
+		Variations: j.plan.Variations[1:], SRM: 1, Leaked: doc.SRM.Verdict == "leak", Days: doc.Days,
+	}
+	if doc.SRM.PValue != nil {
+		evidence.SRM = *doc.SRM.PValue
+	}
+	if evidence.Days > 0 && j.last.Status == domain.Active {
+		evidence.Days-- // the last one is not over
+	}
+	for at, i := range j.order {
+		m := &doc.Metrics[at]
+		of := stats.MetricEvidence{Metric: m.Metric, Comparisons: j.results[i].Comparisons}
+		switch {
+		case m.Added:
+		case m.Role == "primary":
+			evidence.Primary = append(evidence.Primary, of)
+			if !slices.ContainsFunc(of.Comparisons, func(c stats.Comparison) bool { return c.Significant }) {
+				evidence.DaysLeft = longest(evidence.DaysLeft, m.Power)
+			}
+		case m.Role == "guardrail":
+			evidence.Guardrails = append(evidence.Guardrails, of)
+		}
+	}
+	if len(evidence.Primary) == 0 && !evidence.Leaked && evidence.SRM >= j.rule.SRMAlpha {
+		return Verdict{Code: "no_primary", Text: "no verdict: no primary metric was named when the phase began; a new phase fixes one"}
+	}
+	made := stats.Decide(stats.Rule{
+		Method: stats.Method(doc.Method), MinDays: j.rule.MinDays, MaxDays: j.rule.MaxDays, MDE: j.rule.MDE,
+		GuardrailMargin: j.rule.GuardrailMargin, SRMAlpha: j.rule.SRMAlpha,
+	}, evidence)
+	return Verdict{
+		Code: string(made.Call), Text: made.Text, Variation: made.Variation, Metric: made.Metric, DaysLeft: made.DaysLeft,
+	}
+}
+
+// longest is the later of two forecasts.
+func longest(days *int, p *PowerResult) *int {
+	if p == nil || p.DaysLeft == nil || days != nil && *days >= *p.DaysLeft {
+		return days
+	}
+	return p.DaysLeft
+}
