@@ -207,7 +207,7 @@ func summarize(epochs []Arm, weights []int64) ArmResult {
 // judge compares one arm with the control.
 func judge(spec Spec, control, treatment []Arm, weights []int64) Comparison {
 	c := Comparison{goal: spec.Goal}
-	k, status := c.pool(control, treatment, weights)
+	k, status := c.pool(control, treatment, weights, spec.Method == Sequential)
 	few := fewCounts(control, treatment)
 	if few {
 		c.Flags = append(c.Flags, NormalApprox)
@@ -290,13 +290,13 @@ func (c Comparison) direction(change float64) int {
 }
 
 // pool averages the contrasts of the epochs that have both arms.
-func (c *Comparison) pool(control, treatment []Arm, weights []int64) (contrast, Status) {
+func (c *Comparison) pool(control, treatment []Arm, weights []int64, cautious bool) (contrast, Status) {
 	var sum contrast
 	var total int64
 	var reduced float64
 	status := OK
 	for e := range control {
-		k, reduction, s := contrastOf(control[e], treatment[e])
+		k, reduction, s := contrastOf(control[e], treatment[e], cautious)
 		if unbalanced(control[e], treatment[e]) {
 			c.flag(PrePeriodImbalance)
 		}

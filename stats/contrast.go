@@ -11,20 +11,38 @@ type contrast struct {
 }
 
 // contrastOf compares the arms of one epoch, adjusted by their past where both
-// have one; reduction is the share of variance that this removed.
-func contrastOf(control, treatment Arm) (c contrast, reduction float64, status Status) {
+// have one; reduction is the share of variance that this removed. Cautious takes
+// lopsided arms to vary alike.
+func contrastOf(control, treatment Arm, cautious bool) (c contrast, reduction float64, status Status) {
 	was, cuped := control.(CupedArm)
 	is, both := treatment.(CupedArm)
 	if cuped && both {
-		return adjustedContrast(was, is)
+		return adjustedContrast(was, is, cautious)
 	}
 	mc, status := control.moments()
 	mt, treatmentStatus := treatment.moments()
 	if status = worst(status, treatmentStatus); status != OK {
 		return contrast{}, 0, status
 	}
+	if _, proportion := control.(ProportionArm); cautious && !proportion {
+		mc, mt = alike(mc, mt)
+	}
 	c, status = contrastFrom(mc, mt)
 	return c, 0, status
+}
+
+// alike raises the variance of an arm of at most half the other's units to that of
+// the other. A small sample of a skewed sum tends to lack the large values, so that
+// it looks both too low and too certain, look after look: uncapped lognormal sums
+// at 19:1 gave 9 % false positives without this, of 5 %.
+func alike(c, t moments) (moments, moments) {
+	switch {
+	case t.n <= c.n/2 && t.variance.less(c.variance):
+		t.variance = c.variance
+	case c.n <= t.n/2 && c.variance.less(t.variance):
+		c.variance = t.variance
+	}
+	return c, t
 }
 
 func contrastFrom(c, t moments) (contrast, Status) {
@@ -40,7 +58,7 @@ func contrastFrom(c, t moments) (contrast, Status) {
 	return k, OK
 }
 
-func adjustedContrast(control, treatment CupedArm) (k contrast, reduced float64, status Status) {
+func adjustedContrast(control, treatment CupedArm, cautious bool) (k contrast, reduced float64, status Status) {
 	c, status := control.covariate()
 	t, treatmentStatus := treatment.covariate()
 	if status = worst(status, treatmentStatus); status != OK {
@@ -51,6 +69,9 @@ func adjustedContrast(control, treatment CupedArm) (k contrast, reduced float64,
 	mt, treatmentStatus := t.combine(wideOf(1), theta)
 	if status = worst(status, treatmentStatus); status != OK {
 		return contrast{}, 0, status
+	}
+	if cautious {
+		mc, mt = alike(mc, mt)
 	}
 	k, status = contrastFrom(mc, mt)
 	k.base, k.baseError = c.post, c.varPost.quo(wideInt(c.n))

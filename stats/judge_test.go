@@ -282,3 +282,17 @@ func TestCorrectKeepsTheOrderOfTheSmallest(t *testing.T) {
 		t.Errorf("levels %v and %v of log10 p %v and %v", a.Level, b.Level, a.Log10P, b.Log10P)
 	}
 }
+
+// TestALopsidedSequentialTestIsCautious: a small arm that happens to vary less is
+// not believed, but for a proportion, whose variance its mean tells.
+func TestALopsidedSequentialTestIsCautious(t *testing.T) {
+	large, small := MeanArm{95_000, 950_000, 95_000 * 500}, MeanArm{5000, 47_500, 5000 * 300}
+	wary := only(t, Spec{}, large, small)
+	near(t, "standard error", wary.StdError, math.Sqrt(400*(95_000./94_999)*(1./95_000+1./5000)))
+	if plain := only(t, Spec{Method: Fixed}, large, small); plain.StdError >= wary.StdError {
+		t.Errorf("standard errors %v fixed and %v sequential", plain.StdError, wary.StdError)
+	}
+	near(t, "the other way round", only(t, Spec{}, small, large).StdError, wary.StdError)
+	rates := [2]Arm{ProportionArm{95_000, 9500}, ProportionArm{5000, 400}}
+	near(t, "rates", only(t, Spec{}, rates[0], rates[1]).StdError, only(t, Spec{Method: Fixed}, rates[0], rates[1]).StdError)
+}
