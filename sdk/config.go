@@ -53,6 +53,9 @@ type Config struct {
 	OnExposure func(Exposure)
 	// DisableTracking sends neither exposures nor events.
 	DisableTracking bool
+	// HideAttributes keeps the attributes of units out of exposures: results then
+	// have no dimensions, and what audiences said is not checked again.
+	HideAttributes bool
 	// ExposureWindow is for how long an equal exposure is not reported again: an
 	// hour when 0.
 	ExposureWindow time.Duration

@@ -86,8 +86,11 @@ func (c *Client) expose(v *view, e *evaluator.Experiment, variation string, unit
 		Type: tracking.Exposure, At: now.UTC(), Unit: strings.Clone(id),
 		Experiment: e.Key(), Variation: variation, Position: v.snapshot.Position(),
 	}
-	if e.UnitType() != "user_id" {
+	if e.UnitType() != tracking.UserID {
 		exposure.UnitType = e.UnitType()
+	}
+	if !c.cfg.HideAttributes {
+		exposure.Attributes = shown(unit.Attributes)
 	}
 	err := c.reporter.add(&exposure, nil)
 	if errors.Is(err, ErrQueueFull) {
@@ -96,4 +99,17 @@ func (c *Client) expose(v *view, e *evaluator.Experiment, variation string, unit
 	if c.cfg.OnExposure != nil {
 		c.cfg.OnExposure(exposure)
 	}
+}
+
+// shown is the JSON of a unit's attributes; none where the server would not take
+// them, since half of them could lead it to another variation.
+func shown(attributes map[string]any) json.RawMessage {
+	if len(attributes) == 0 {
+		return nil
+	}
+	encoded, err := json.Marshal(attributes)
+	if err != nil || tracking.CheckAttributes(encoded) != nil {
+		return nil
+	}
+	return encoded
 }

@@ -460,3 +460,36 @@ func TestExposuresAreAccountedFor(t *testing.T) {
 		}
 	}, small)
 }
+
+// An exposure has the attributes that it was evaluated with, all or none.
+func TestExposuresHaveAttributes(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		attributes map[string]any
+		hidden     bool
+		want       string
+	}{
+		{"some", map[string]any{"plan": "pro", "age": 31, "tags": []string{"a"}}, false, `{"age":31,"plan":"pro","tags":["a"]}`},
+		{"none", nil, false, ""},
+		{"hidden", map[string]any{"plan": "pro"}, true, ""},
+		{"too many", map[string]any{"plan": strings.Repeat("x", 8<<10)}, false, ""},
+		{"a number that no server keeps", map[string]any{"plan": "pro", "n": 1<<53 + 1}, false, ""},
+		{"no JSON", map[string]any{"plan": "pro", "f": func() {}}, false, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := &intake{}
+			tracked(t, in, func(t *testing.T, client *sdk.Client) {
+				client.Bool("checkout", sdk.Unit{ID: "u1", Attributes: tt.attributes}, false)
+				pass(6 * time.Second)
+				for _, e := range in.stored {
+					if string(e.Attributes) != tt.want {
+						t.Errorf("got %.100s, want %s", e.Attributes, tt.want)
+					}
+				}
+				if len(in.stored) != 1 || len(in.faults) > 0 {
+					t.Errorf("%d arrived: %v", len(in.stored), in.faults)
+				}
+			}, func(cfg *sdk.Config) { cfg.HideAttributes = tt.hidden })
+		})
+	}
+}

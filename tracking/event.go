@@ -135,14 +135,14 @@ func (e *Event) Encode() (json.RawMessage, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
-	encoded, err := json.Marshal(e)
-	if err != nil {
-		return nil, errors.New("attributes: must be JSON")
+	if err := CheckAttributes(e.Attributes); err != nil {
+		return nil, err
 	}
-	return encoded, nil
+	return json.Marshal(e)
 }
 
-// Validate says what is wrong with the event, or nothing.
+// Validate says what is wrong with the event, or nothing; it does not look into
+// attributes.
 func (e *Event) Validate() error {
 	if e.ID == uuid.Nil {
 		return errors.New("id: must be a UUID")
@@ -164,10 +164,32 @@ func (e *Event) Validate() error {
 	if err := e.checkType(); err != nil {
 		return err
 	}
-	if len(e.Attributes) > MaxAttributes {
-		return fmt.Errorf("attributes: must be at most %d bytes, have %d", MaxAttributes, len(e.Attributes))
+	return checkSize(e.Attributes)
+}
+
+func checkSize(attributes json.RawMessage) error {
+	if len(attributes) > MaxAttributes {
+		return fmt.Errorf("attributes: must be at most %d bytes, have %d", MaxAttributes, len(attributes))
 	}
 	return nil
+}
+
+// CheckAttributes says what is wrong with the JSON of attributes, or nothing;
+// there may be none.
+func CheckAttributes(attributes json.RawMessage) error {
+	if len(attributes) == 0 {
+		return nil
+	}
+	c := newCursor(string(attributes))
+	c.field = "attributes"
+	c.object()
+	if c.peek() != 0 || c.fault == nil && c.at < len(c.text) {
+		c.fail(wantJSON)
+	}
+	if c.fault != nil {
+		return errors.New(c.fault.field + ": " + c.fault.problem)
+	}
+	return checkSize(attributes)
 }
 
 func (e *Event) checkUnits() error {

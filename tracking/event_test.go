@@ -87,6 +87,10 @@ func TestValidateRefuses(t *testing.T) {
 		{"an event of an experiment", purchase(), func(e *tracking.Event) { e.Experiment = "x" }, "type: "},
 		{"another type", purchase(), func(e *tracking.Event) { e.Type = "click" }, "type: "},
 		{"attributes that are not JSON", purchase(), func(e *tracking.Event) { e.Attributes = json.RawMessage(`{"f":}`) }, "attributes: "},
+		{"attributes that are a list", purchase(), func(e *tracking.Event) { e.Attributes = json.RawMessage(`[]`) }, "attributes: must be an object"},
+		{"two objects of attributes", purchase(), func(e *tracking.Event) { e.Attributes = json.RawMessage(`{}{}`) }, "attributes: must be JSON"},
+		{"attributes with a number that no reader keeps", purchase(), func(e *tracking.Event) { e.Attributes = json.RawMessage(`{"n":9007199254740993}`) }, "attributes: whole numbers"},
+		{"attributes with NUL", purchase(), func(e *tracking.Event) { e.Attributes = json.RawMessage(`{"n":"\u0000"}`) }, "attributes: must be UTF-8"},
 		{"large attributes", purchase(), func(e *tracking.Event) {
 			e.Attributes = json.RawMessage(`{"f":"` + strings.Repeat("a", tracking.MaxAttributes) + `"}`)
 		}, "attributes: "},

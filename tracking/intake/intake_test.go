@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/pgtest"
@@ -360,4 +361,41 @@ func TestPartitionsOfEachDay(t *testing.T) {
 	if n := count(t, l, `select count(*) from pg_inherits where inhparent = 'tracked'::regclass`); n != 10 {
 		t.Errorf("%d partitions, want ten", n)
 	}
+}
+
+// Who serves may add to what was tracked, and nothing else.
+func TestTheServingRoleMayOnlyStore(t *testing.T) {
+	l := ledgertest.New(t)
+	store(t, started(t, l, intake.Config{}), purchases(0, 3)...)
+	pool := l.Pool(t)
+	partition := "tracked_" + time.Now().UTC().Format("20060102")
+	for _, sql := range []string{
+		"update tracked set name = 'forged'", "delete from tracked", "truncate tracked", "delete from tracked_ids", "update tracked_ids set id = id",
+		"truncate tracked_ids", "delete from track_head", "insert into track_head values (false, 1)", "update track_head set one = one",
+		"delete from " + partition, "insert into " + partition + " select * from tracked", "drop table " + partition,
+		"alter table tracked detach partition " + partition, "create table mine partition of tracked for values from ('2000-01-01') to ('2000-01-02')",
+		"create or replace function track_partitions() returns void language sql as 'select'", "drop function track_partitions()",
+	} {
+		_, err := pool.Exec(t.Context(), sql)
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code != "42501" {
+			t.Errorf("%s: %v, want insufficient privilege", sql, err)
+		}
+	}
+	// Tables of its own by the same names are not taken for the others.
+	l.SetClock(t, 50*24*time.Hour)
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	for _, sql := range []string{"create temp table tracked (day date) partition by range (day)", "select track_partitions()", "drop table pg_temp.tracked"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := count(t, l, `select count(*) from pg_inherits where inhparent = 'public.tracked'::regclass`); n != 4 {
+		t.Errorf("%d partitions, want four", n)
+	}
+	checkBatches(t, l, 3)
 }
