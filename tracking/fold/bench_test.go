@@ -3,9 +3,12 @@ package fold_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math/big"
+	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,9 +32,18 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // oracle judges exposures as the facts say: their positions are places in it.
-type oracle struct{ facts []tallymodel.Fact }
+type oracle struct {
+	facts []tallymodel.Fact
+	// poison refuses to judge; refused counts that.
+	poison  atomic.Bool
+	refused atomic.Int64
+}
 
 func (o *oracle) Derive(_ context.Context, exposures []derive.Exposure) ([]tracking.Verdict, error) {
+	if o.poison.Load() {
+		o.refused.Add(1)
+		return nil, errors.New("poison")
+	}
 	verdicts := make([]tracking.Verdict, len(exposures))
 	for i, e := range exposures {
 		verdicts[i] = o.facts[e.Position].Verdict
@@ -111,7 +123,7 @@ func encode(t testing.TB, doc any) []byte {
 // experiment makes one that is counted by the plan but for its id.
 func (b *bench) experiment(t testing.TB, id uuid.UUID, plan tally.Plan) uuid.UUID {
 	t.Helper()
-	var metrics, variations []map[string]any
+	metrics, variations := []map[string]any{}, []map[string]any{}
 	for _, m := range plan.Metrics {
 		b.define(t, m)
 		metrics = append(metrics, map[string]any{"metric": m.Key, "role": "secondary"})
@@ -178,9 +190,33 @@ func (b *bench) upTo(batch int64) []tallymodel.Fact {
 	return b.oracle.facts[:b.ends[batch-1]]
 }
 
+// shoot ends the sessions of folders, one at random several times a second, until
+// the test ends.
+func (b *bench) shoot(t testing.TB, random *rand.Rand) {
+	t.Helper()
+	conn := b.ledger.Superuser(t)
+	ledgertest.Run(t, func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			_, err := conn.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity
+				where datname = current_database() and application_name = 'folder' order by random() limit 1`)
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
+		}
+		return nil
+	})
+}
+
 // folder returns one that takes small bites.
 func (b *bench) folder(t testing.TB) *fold.Folder {
-	return fold.New(b.pool, b.oracle, fold.Config{
+	t.Helper()
+	pool, err := eventstore.Open(context.Background(), b.ledger.App+"&application_name=folder", eventstore.PoolConfig{MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return fold.New(pool, b.oracle, fold.Config{
 		RoundRows: 2, BuildUnits: 3, Poll: 2 * time.Millisecond, MembersDelay: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
@@ -206,7 +242,6 @@ func (b *bench) settled(t testing.TB, experiment uuid.UUID, phase int) fold.Read
 			return r
 		}
 		if time.Now().After(deadline) {
-			t.Log(b.rows(t, "select * from track_rounds"), b.rows(t, "select * from track_folds"), b.rows(t, "select plan,phase,state,position from track_plans"), b.rows(t, "select * from track_builds"), b.rows(t, "select pid, state, wait_event, query from pg_stat_activity where datname=current_database() and pid<>pg_backend_pid()"))
 			t.Fatalf("batch %d of %d; plan (-want, +have):\n%s", r.Batch, b.batch, cmp.Diff(want, r.Plan))
 		}
 		time.Sleep(5 * time.Millisecond)

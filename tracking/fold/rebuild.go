@@ -28,10 +28,9 @@ func (f *Folder) Rebuild(ctx context.Context, progress func(done, total int64)) 
 		switch {
 		case errors.Is(err, pgx.ErrNoRows), err == nil && state != building:
 			return batches, nil
-		case err != nil:
+		case err != nil && !isAway(err):
 			return batches, err
-		}
-		if progress != nil {
+		case err == nil && progress != nil:
 			progress(batches, head)
 		}
 		if pause(ctx, f.cfg.Poll); ctx.Err() != nil {
