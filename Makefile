@@ -42,7 +42,7 @@ bench-smoke:
 
 # The long forms of the tests with faults.
 soak:
-	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... ./internal/edgefault/... ./internal/trackfault/... -run Soak -timeout 60m -v
+	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... ./internal/edgefault/... ./internal/trackfault/... ./tracking/... -run Soak -timeout 60m -v
 
 bench:
 	go test -run '^$$' -bench . -timeout 60m ./bench ./evaluator ./targeting

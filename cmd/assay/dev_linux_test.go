@@ -151,6 +151,7 @@ func TestDev(t *testing.T) {
 	if status, body := first.send(t, "GET", "/experiments?tag=demo", ""); status != 200 || !strings.Contains(body, "demo-checkout-button") {
 		t.Errorf("demo data: %d %s", status, body)
 	}
+	first.demonstrates(t)
 
 	another := exec.Command("assay", "dev", "--listen", "127.0.0.1:0")
 	another.Dir = dir
@@ -190,6 +191,22 @@ func TestDev(t *testing.T) {
 	}
 	<-third.done
 	gone(t, homes(dir)...)
+}
+
+// demonstrates waits for the demo's past: one experiment has units in both
+// variations, another is seen to lose exposures.
+func (d *devProcess) demonstrates(t *testing.T) {
+	t.Helper()
+	var button, ranking string
+	for range 300 {
+		_, button = d.send(t, "GET", "/experiments/demo-checkout-button/results", "")
+		_, ranking = d.send(t, "GET", "/experiments/demo-search-ranking/results", "")
+		if strings.Contains(button, `"lift_ci":[`) && strings.Contains(ranking, `"code":"traffic_broken"`) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("the demo shows %.2000s\nand %.2000s", button, ranking)
 }
 
 func TestDevNeedsATokenBeyondThisMachine(t *testing.T) {

@@ -25,11 +25,11 @@ const (
 // ends. One experiment wins, one makes no difference, one loses exposures.
 func Traffic(ctx context.Context, dir, url, token string, log *slog.Logger) {
 	cfg := simulate.Config{
-		URLs: []string{url}, Token: token, Seed: 1, Units: 2_500, Days: 14, Warmup: 3,
+		URLs: []string{url}, Token: token, Seed: 1, Units: 3_000, Days: 14, Warmup: 3,
 		Experiments: []string{"demo-checkout-button", "demo-express-checkout", "demo-search-ranking"},
 		Effects: map[string]map[string]simulate.Effect{
 			"demo-checkout-button": {"treatment": {Conversion: 1}},
-			"demo-search-ranking":  {"vector": {Lost: 0.4}},
+			"demo-search-ranking":  {"vector": {Lost: 0.6}},
 		},
 		Batch: 500, Workers: 2, Patience: 10 * time.Minute,
 	}

@@ -23,6 +23,9 @@ import (
 func BenchmarkFreshness(b *testing.B) {
 	s := newStage(b, 0)
 	cfg := simulate.Config{URLs: s.urls(), Token: rootToken, Seed: 1, Units: 50_000, Days: 10, Warmup: 4, Events: 100_000, Batch: 20}
+	if testing.Short() {
+		cfg.Events = 3_000
+	}
 	start := time.Now()
 	summary, err := simulate.Run(b.Context(), cfg)
 	if err != nil {
