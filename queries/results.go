@@ -217,13 +217,15 @@ func (r *results) pinned(ctx context.Context, ref string, o ResultsOptions) (Rea
 	if err == nil || !errors.Is(err, domain.ErrNotFound) {
 		return readoutOf(body), err
 	}
-	c, err := r.countThen(ctx, u, pair)
-	if err != nil {
-		return Readout{}, err
-	}
-	made, err := r.render(u, c, pair, o)
-	if err != nil {
-		return Readout{}, err
+	made, known := r.readouts.Get(key) // answered when it was new
+	if !known {
+		c, err := r.countThen(ctx, u, pair)
+		if err != nil {
+			return Readout{}, err
+		}
+		if made, err = r.render(u, c, pair, o); err != nil {
+			return Readout{}, err
+		}
 	}
 	return r.keep(ctx, key, made)
 }

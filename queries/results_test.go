@@ -2,11 +2,13 @@ package queries
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -292,5 +294,55 @@ func TestResultsRefuse(t *testing.T) {
 	}
 	if got, err := s.Service.Results(t.Context(), "x", ResultsOptions{AsOf: "4.0"}); err != nil || len(got.Body) == 0 {
 		t.Errorf("as of before it was deleted: %v", err)
+	}
+}
+
+// What has to be counted anew is waited for a while, asked for once however many
+// ask, and no more than so many at a time.
+func TestRecountsAreBounded(t *testing.T) { synctest.Test(t, testRecountsAreBounded) }
+
+func testRecountsAreBounded(t *testing.T) {
+	r := newRecounts(nil)
+	u := phaseOf(analysis("fixed", domain.Rule{}))
+	start := time.Now()
+	if _, err := r.of(t.Context(), u, 1); !errors.Is(err, ErrCounting) || !errors.Is(err, domain.ErrUnavailable) || time.Since(start) != recountPatience {
+		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+	again, err := r.ask(u, 1)
+	if err != nil || len(r.asks) != 1 {
+		t.Errorf("asked %d times, %v", len(r.asks), err)
+	}
+	for batch := range int64(waitingRecounts - 1) {
+		if _, err := r.ask(u, batch+2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.ask(u, 1000); !errors.Is(err, domain.ErrUnavailable) || errors.Is(err, ErrCounting) {
+		t.Errorf("one too many: %v", err)
+	}
+	if same, err := r.ask(u, 1); err != nil || same != again {
+		t.Errorf("what is waited for already: %v", err)
+	}
+}
+
+// A recount that failed is tried again by who asks again.
+func TestRecountsThatFailAreTriedAgain(t *testing.T) {
+	s := newShop(t)
+	s.create(t, experimentX)
+	s.set(t, "x", domain.Active)
+	s.visit(t, 5)
+	s.visit(t, 5)
+	r := s.Service.results
+	u, err := r.rulingThen(t.Context(), "x", Pair{5, 1}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken, stop := context.WithCancel(t.Context())
+	stop()
+	job := &recounting{key: recountKey{u.last.ID, 1, 5, 1}, ruling: u, done: make(chan struct{})}
+	r.recounts.known.Add(job.key, job)
+	r.recounts.do(broken, job)
+	if _, err := r.recounts.of(t.Context(), u, 1); err != nil || job.err == nil {
+		t.Errorf("asked again: %v; first: %v", err, job.err)
 	}
 }

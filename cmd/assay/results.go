@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -170,15 +169,16 @@ func percent(x *float64) string {
 	return fmt.Sprintf("%.2f%%", 100**x)
 }
 
+// percents is an interval; an end that is open is not there.
 func percents(i *queries.Interval) string {
-	if i == nil {
+	if i == nil || i[0] == nil && i[1] == nil {
 		return "-"
 	}
-	end := func(x *float64, open float64) string {
+	end := func(x *float64) string {
 		if x == nil {
-			return fmt.Sprint(open)
+			return ""
 		}
 		return percent(x)
 	}
-	return end(i[0], math.Inf(-1)) + " … " + end(i[1], math.Inf(1))
+	return end(i[0]) + " … " + end(i[1])
 }
