@@ -169,6 +169,9 @@ func (p MidPlan) Judge(se, units float64) (MidPower, Status) {
 	mid.Attainable = true
 	mid.ScalingFactor = root(func(s float64) float64 { return power(s) - target }, 0, hi)
 	mid.AdditionalUsers = mid.ScalingFactor * units
+	if !finite(mid.AdditionalUsers) {
+		return MidPower{}, InvalidInput
+	}
 	return mid, OK
 }
 

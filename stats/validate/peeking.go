@@ -157,11 +157,14 @@ func rampExperiments() []experiment {
 	for _, share := range []int{1, 9, 19, 99} {
 		everyone := ramp{share: share, step: 100, looks: 60}
 		all = append(all, experiment{fmt.Sprintf("sequential, 60 days, %d:1, sums, lognormal sigma 2 capped", share), 20_000 / (1 + share/50), func(s *study) {
-			s.spend(everyone, 1)
+			s.spend(everyone, 1, 0.99)
+		}})
+		all = append(all, experiment{fmt.Sprintf("sequential, 60 days, %d:1, sums, lognormal sigma 2, no cap", share), 5_000 / (1 + share/50), func(s *study) {
+			s.spend(everyone, 1, 1)
 		}})
 		payers := ramp{share: share, step: 1000, looks: 60}
 		all = append(all, experiment{fmt.Sprintf("sequential, 60 days, %d:1, sums, 1 %% pay, lognormal sigma 2 capped", share), 20_000, func(s *study) {
-			s.spend(payers, 0.01)
+			s.spend(payers, 0.01, 0.99)
 		}})
 	}
 	return append(all, experiment{"sequential, 60 days, 19:1, 1 % convert, true lift of 50 %", 2_000, func(s *study) {
@@ -198,9 +201,9 @@ func (s *study) convert(r ramp, p, lift float64) {
 	s.atMost(": false positives", positive, 0.05)
 }
 
-// spend peeks at the sum of what a share of units spends.
-func (s *study) spend(r ramp, share float64) {
-	spent := lognormal(2, 0.99)
+// spend peeks at the sum of what a share of units spends, capped at a quantile.
+func (s *study) spend(r ramp, share, capAt float64) {
+	spent := lognormal(2, capAt)
 	day := func(arm *stats.MeanArm, units int) {
 		payers := units
 		if share < 1 {
