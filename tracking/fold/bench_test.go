@@ -217,7 +217,7 @@ func (b *bench) folder(t testing.TB) *fold.Folder {
 	}
 	t.Cleanup(pool.Close)
 	return fold.New(pool, b.oracle, fold.Config{
-		RoundRows: 2, BuildUnits: 3, Poll: 2 * time.Millisecond, MembersDelay: 20 * time.Millisecond,
+		RoundRows: 2, BuildUnits: 1, Poll: 2 * time.Millisecond, MembersDelay: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 }

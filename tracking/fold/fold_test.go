@@ -171,6 +171,36 @@ func (b *bench) check(t *testing.T, experiments []uuid.UUID) {
 	}
 }
 
+// A unit that turns out to be a bot takes with it what was counted of it.
+func TestBots(t *testing.T) {
+	b := newBench(t)
+	plan := tally.Plan{
+		UnitType: "user_id", Variations: []string{"control", "a"}, Dimensions: []string{"country"},
+		Metrics: []tally.Metric{{Key: "buys", Kind: "count", Event: "buy"}, {Key: "views", Kind: "count", Event: "view"}},
+	}
+	id := b.experiment(t, uuid.New(), plan)
+	facts := []tallymodel.Fact{{
+		Variation: "a", Verdict: tracking.Verdict{Ruling: tracking.Agrees, Experiment: id, Phase: 1}, Attributes: []byte(`{"country":"CH"}`),
+	}, {Name: "view"}}
+	for range tally.MaxEvents {
+		facts = append(facts, tallymodel.Fact{Name: "buy"})
+	}
+	for i := range facts {
+		facts[i].UnitType, facts[i].Unit, facts[i].ID = "user_id", "u1", uuid.New()
+		facts[i].At = tallymodel.Epoch().Add(time.Duration(i) * time.Second)
+	}
+	b.oracle.facts = facts
+	ledgertest.Run(t, b.folder(t).Run)
+	last := len(facts) - 1
+	for _, batch := range [][]tallymodel.Fact{facts[:last], facts[last:]} {
+		b.track(t, batch)
+		b.settled(t, id, 1)
+		if r := b.checkNow(t, id, 1); len(r.Cells) == 0 {
+			t.Error("nothing is counted")
+		}
+	}
+}
+
 // What cannot be judged stops counting, and is counted when it can be.
 func TestPoisonStopsCounting(t *testing.T) {
 	b := newBench(t)

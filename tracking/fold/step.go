@@ -137,7 +137,6 @@ func (w *worker) fold(j *job, facts *facts, u *unit) error {
 	for experiment, phase := range w.after.Phases {
 		key := phaseKey{experiment, phase}
 		change := changed.in(key)
-		change.All = change.All || changed.All
 		for _, c := range j.plans[key] {
 			if !c.has(u) {
 				continue
