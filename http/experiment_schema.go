@@ -78,7 +78,7 @@ func experimentParts() fields {
 		"alpha":      number("The level of tests, two-sided: 0.0001 to 0.5."),
 		"correction": oneOf("For several metrics.", "none", "holm", "benjamini-hochberg"),
 		"min_days":   whole("Days that pass before anything but harm is decided; absent is none.", 0, 366),
-		"max_days":   whole("The planned length in days, at whose end a sequential test has spent its alpha; absent is none.", 0, 366),
+		"max_days":   whole("The planned length in days, when it is decided at the latest; a fixed test decides then only. Absent is none.", 0, 366),
 		"mde":        number("The relative effect that is worth having: 0.0001 to 10, default 0.05."),
 		"power":      number("The chance to find such an effect that is wanted: 0.5 to 0.9999, default 0.8."),
 

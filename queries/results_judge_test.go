@@ -166,6 +166,18 @@ func TestAGuardrailForbids(t *testing.T) {
 	}
 }
 
+// A guardrail cannot be got rid of by taking it out.
+func TestTheRuleNeedsItsMetrics(t *testing.T) {
+	u := phaseOf(analysis("sequential", domain.Rule{}), conversion("buys"))
+	before := *u.last
+	before.Metrics = append(slices.Clone(before.Metrics), domain.MetricUse{Metric: "stays", Role: "guardrail"})
+	u.story.rule = &before
+	doc := judged(t, u, visitors("buys", 14, 1000, 0.10, 0.14), ResultsOptions{})
+	if doc.Verdict.Code != "metric_missing" || doc.Verdict.Metric != "stays" {
+		t.Errorf("verdict %+v", doc.Verdict)
+	}
+}
+
 // Whoever has no rule gets no verdict: the primary metric that is found after
 // looking at them all is no primary metric.
 func TestWithoutARuleThereIsNoVerdict(t *testing.T) {

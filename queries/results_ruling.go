@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -37,11 +38,16 @@ type rulingKey struct {
 	position   int64
 }
 
+// rulingPatience bounds reading a ruling: a plan is made of all definitions.
+const rulingPatience = 5 * time.Second
+
 // ruling reads what the ledger says, once.
 func (r *results) ruling(ctx context.Context, key rulingKey) (*ruling, error) {
 	if known, ok := r.rulings.Get(key); ok {
 		return known, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, rulingPatience)
+	defer cancel()
 	records, err := r.store.StreamAt(ctx, domain.StreamOf(domain.KindExperiment, key.experiment), key.position)
 	if err != nil {
 		return nil, err
@@ -52,7 +58,7 @@ func (r *results) ruling(ctx context.Context, key rulingKey) (*ruling, error) {
 	}
 	made := &ruling{story: told, phase: told.last.Phase, position: key.position}
 	if made.plan, err = r.past.Plan(ctx, key.position, key.experiment, made.phase); err != nil {
-		return nil, err
+		return nil, r.postgres.translate(err)
 	}
 	if made.metrics, err = r.definitions(ctx, key.position, told.last.Metrics); err != nil {
 		return nil, err

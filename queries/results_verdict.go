@@ -5,6 +5,7 @@ import (
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/stats"
+	"github.com/assaylabs/assay/tracking/tally"
 )
 
 // verdict follows the rule as it was fixed.
@@ -35,8 +36,13 @@ func (j *judgement) verdict(doc *Results) Verdict {
 			evidence.Guardrails = append(evidence.Guardrails, of)
 		}
 	}
-	if len(evidence.Primary) == 0 && !evidence.Leaked && evidence.SRM >= j.rule.SRMAlpha {
-		return Verdict{Code: "no_primary", Text: "no verdict: no primary metric was named when the phase began; a new phase fixes one"}
+	if broken := evidence.Leaked || evidence.SRM < j.rule.SRMAlpha; !broken {
+		if use, ok := j.missing(); ok {
+			return Verdict{Code: "metric_missing", Text: "no verdict: " + use.Role + " " + use.Metric + " was taken out since the phase began", Metric: use.Metric}
+		}
+		if len(evidence.Primary) == 0 {
+			return Verdict{Code: "no_primary", Text: "no verdict: no primary metric was named when the phase began; a new phase fixes one"}
+		}
 	}
 	made := stats.Decide(stats.Rule{
 		Method: stats.Method(doc.Method), MinDays: j.rule.MinDays, MaxDays: j.rule.MaxDays, MDE: j.rule.MDE,
@@ -45,6 +51,17 @@ func (j *judgement) verdict(doc *Results) Verdict {
 	return Verdict{
 		Code: string(made.Call), Text: made.Text, Variation: made.Variation, Metric: made.Metric, DaysLeft: made.DaysLeft,
 	}
+}
+
+// missing finds a metric that the rule looks at and that is not counted any more.
+func (j *judgement) missing() (domain.MetricUse, bool) {
+	for _, use := range j.story.rule.Metrics {
+		counted := slices.ContainsFunc(j.plan.Metrics, func(m tally.Metric) bool { return m.Key == use.Metric })
+		if use.Role != "secondary" && !counted {
+			return use, true
+		}
+	}
+	return domain.MetricUse{}, false
 }
 
 // longest is the later of two forecasts.
