@@ -37,11 +37,11 @@ const (
 )
 
 // addToCells adds sums to the cells of their plans.
-func (f *Folder) addToCells(ctx context.Context, tx pgx.Tx, sums map[int64]*tally.Sums) error {
+func (f *Folder) addToCells(ctx context.Context, tx pgx.Tx, generation int, sums map[int64]*tally.Sums) error {
 	if len(sums) == 0 {
 		return nil
 	}
-	cells, err := f.list(ctx, tx, sums)
+	cells, err := f.list(ctx, tx, generation, sums)
 	if err != nil {
 		return err
 	}
@@ -63,12 +63,12 @@ func (f *Folder) addToCells(ctx context.Context, tx pgx.Tx, sums map[int64]*tall
 }
 
 // list names the cells of sums.
-func (f *Folder) list(ctx context.Context, tx pgx.Tx, sums map[int64]*tally.Sums) ([]cell, error) {
+func (f *Folder) list(ctx context.Context, tx pgx.Tx, generation int, sums map[int64]*tally.Sums) ([]cell, error) {
 	var plans []*counting
 	for plan := range sums {
 		plans = append(plans, &counting{plan: plan})
 	}
-	if err := f.knowCounters(ctx, tx, plans); err != nil {
+	if err := f.knowCounters(ctx, tx, generation, plans); err != nil {
 		return nil, err
 	}
 	var cells []cell

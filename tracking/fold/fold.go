@@ -52,10 +52,10 @@ type Folder struct {
 	rolls   rolls
 	more    chan struct{} // there may be something for another worker
 
-	mu        sync.Mutex // never held while a lock of the database is waited for
-	book      *book      // guarded by mu, as all below
-	counters  map[int64]*tally.Counter
-	replanned map[int]int64 // ledger's position, by generation
+	mu        sync.Mutex                       // never held while a lock of the database is waited for
+	book      *book                            // guarded by mu, as all below
+	counters  map[int]map[int64]*tally.Counter // by generation and plan
+	replanned map[int]int64                    // ledger's position, by generation
 	// behind is since when generations have been behind; the leading worker's.
 	behind map[int]time.Time
 }
@@ -70,7 +70,7 @@ func New(pool *pgxpool.Pool, deriver Deriver, cfg Config) *Folder {
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	return &Folder{
 		pool: pool, deriver: deriver, cfg: cfg, metrics: newMetrics(cfg.Registry), bounds: tally.NewBounds(),
-		more: make(chan struct{}, cfg.Workers), book: newBook(), counters: map[int64]*tally.Counter{},
+		more: make(chan struct{}, cfg.Workers), book: newBook(), counters: map[int]map[int64]*tally.Counter{},
 		replanned: map[int]int64{}, behind: map[int]time.Time{},
 	}
 }
@@ -253,5 +253,10 @@ func (f *Folder) clear(ctx context.Context, generation int) (bool, error) {
 		return true, err
 	}
 	_, err = f.pool.Exec(ctx, `delete from track_rounds where generation = $1 and state = 'retired'`, generation)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.counters, generation)
+	delete(f.replanned, generation)
+	delete(f.behind, generation)
 	return true, err
 }

@@ -17,41 +17,38 @@ import (
 // since a plan is counted by the members that it was made for, even while they
 // change. It may be used by many goroutines.
 type rolls struct {
-	mu   sync.Mutex
-	read map[rollKey]map[string]struct{} // guarded by mu
+	mu sync.Mutex
+	// last are those read last of each segment; guarded by mu.
+	last map[uuid.UUID]roll
 }
 
-type rollKey struct {
-	segment uuid.UUID
+type roll struct {
 	version int
+	members map[string]struct{}
 }
-
-// maxRolls bounds how many are kept.
-const maxRolls = 64
 
 // of returns the members of a segment at a version.
 func (r *rolls) of(ctx context.Context, q eventstore.Querier, segment tally.Segment) (map[string]struct{}, error) {
-	key := rollKey{segment.ID, segment.Version}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if members, ok := r.read[key]; ok {
-		return members, nil
+	if last, ok := r.last[segment.ID]; ok && last.version == segment.Version {
+		return last.members, nil
 	}
-	members, err := readMembers(ctx, q, key)
+	members, err := readMembers(ctx, q, segment)
 	if err != nil {
 		return nil, err
 	}
-	if r.read == nil || len(r.read) == maxRolls {
-		r.read = map[rollKey]map[string]struct{}{}
+	if r.last == nil {
+		r.last = map[uuid.UUID]roll{}
 	}
-	r.read[key] = members
+	r.last[segment.ID] = roll{segment.Version, members}
 	return members, nil
 }
 
-func readMembers(ctx context.Context, q eventstore.Querier, key rollKey) (map[string]struct{}, error) {
+func readMembers(ctx context.Context, q eventstore.Querier, segment tally.Segment) (map[string]struct{}, error) {
 	rows, err := q.Query(ctx, `select position, type, schema_version, data from events
 		where stream_id = $1 and version <= $2 and type = 'segment.members_changed' order by version`,
-		string(domain.StreamOf(domain.KindSegment, key.segment)), key.version)
+		string(domain.StreamOf(domain.KindSegment, segment.ID)), segment.Version)
 	if err != nil {
 		return nil, err
 	}

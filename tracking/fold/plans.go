@@ -94,9 +94,10 @@ func (f *Folder) listPlans(ctx context.Context, tx pgx.Tx, j *job) error {
 	if err != nil {
 		return err
 	}
-	if err := f.knowCounters(ctx, tx, all); err != nil {
+	if err := f.knowCounters(ctx, tx, j.generation, all); err != nil {
 		return err
 	}
+	f.keepCounters(j.generation, all)
 	for _, c := range all {
 		p := &c.counter.Plan
 		c.key = phaseKey{p.Experiment, p.Phase}
@@ -108,14 +109,31 @@ func (f *Folder) listPlans(ctx context.Context, tx pgx.Tx, j *job) error {
 	return nil
 }
 
-// knowCounters gives each its counter. Plans never change: what was read once is
-// kept, as long as the plan is listed.
-func (f *Folder) knowCounters(ctx context.Context, tx pgx.Tx, all []*counting) error {
+// keepCounters forgets those of plans that are no more: they hold the members of
+// segments.
+func (f *Folder) keepCounters(generation int, all []*counting) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	kept := make(map[int64]*tally.Counter, len(all))
+	for _, c := range all {
+		kept[c.plan] = c.counter
+	}
+	f.counters[generation] = kept
+}
+
+// knowCounters gives each its counter. Plans never change: what was read once is
+// kept.
+func (f *Folder) knowCounters(ctx context.Context, tx pgx.Tx, generation int, all []*counting) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.counters[generation]
+	if known == nil {
+		known = map[int64]*tally.Counter{}
+		f.counters[generation] = known
+	}
 	var unknown []int64
 	for _, c := range all {
-		if c.counter = f.counters[c.plan]; c.counter == nil {
+		if c.counter = known[c.plan]; c.counter == nil {
 			unknown = append(unknown, c.plan)
 		}
 	}
@@ -141,7 +159,7 @@ func (f *Folder) knowCounters(ctx context.Context, tx pgx.Tx, all []*counting) e
 			if c.counter, err = f.newCounter(ctx, tx, docs[c.plan]); err != nil {
 				return fmt.Errorf("plan %d: %w", c.plan, err)
 			}
-			f.counters[c.plan] = c.counter
+			known[c.plan] = c.counter
 		}
 	}
 	return nil

@@ -89,7 +89,7 @@ func (f *Folder) publish(ctx context.Context, tx pgx.Tx, r *round, deltas [][]by
 			return err
 		}
 	}
-	if err := f.addToCells(ctx, tx, sums); err != nil {
+	if err := f.addToCells(ctx, tx, r.generation, sums); err != nil {
 		return err
 	}
 	if len(deltas) > 0 {
