@@ -83,7 +83,7 @@ create table track_cells (
     -- in the order of the places in tally.Cell, zeros at the end left out
     sums      numeric[] not null,
     sketch    bytea,
-    primary key (plan, metric, variation, epoch, dimension, value, day)
+    primary key (plan, dimension, metric, variation, epoch, value, day)
 ) with (fillfactor = 80);
 
 -- Readouts that somebody has asked for by their position: they stay as they are.

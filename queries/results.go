@@ -82,13 +82,19 @@ type results struct {
 	recounts *recounts
 
 	readouts *lru.Cache[readoutKey, Readout]
-	counted  *lru.Cache[phaseKey, *counted]
+	counted  *lru.Cache[countedKey, *counted]
 	rulings  *lru.Cache[rulingKey, *ruling]
 }
 
 type phaseKey struct {
 	experiment uuid.UUID
 	phase      int
+}
+
+// countedKey names what is read at once: a phase, and one dimension or none.
+type countedKey struct {
+	phaseKey
+	dimension string
 }
 
 type readoutKey struct {
@@ -114,7 +120,7 @@ func newResults(store *eventstore.Store, p *postgres) *results {
 	r.recounts = newRecounts(r.past)
 	// Sizes above 0 are no fault.
 	r.readouts, _ = lru.New[readoutKey, Readout](keptReadouts)
-	r.counted, _ = lru.New[phaseKey, *counted](keptCounts)
+	r.counted, _ = lru.New[countedKey, *counted](keptCounts)
 	r.rulings, _ = lru.New[rulingKey, *ruling](keptRulings)
 	return r
 }
@@ -153,7 +159,7 @@ func (r *results) now(ctx context.Context, ref string, o ResultsOptions) (Readou
 	if err != nil {
 		return Readout{}, err
 	}
-	c, err := r.read(ctx, at)
+	c, err := r.read(ctx, at, o.Dimension)
 	if err != nil {
 		return Readout{}, err
 	}
@@ -165,20 +171,21 @@ func (r *results) now(ctx context.Context, ref string, o ResultsOptions) (Readou
 }
 
 // read reads what is counted, unless it is known.
-func (r *results) read(ctx context.Context, at present) (*counted, error) {
-	if known, ok := r.counted.Get(at.phaseKey); ok && known.batch == at.batch && known.position == at.planned {
+func (r *results) read(ctx context.Context, at present, dimension string) (*counted, error) {
+	key := countedKey{at.phaseKey, dimension}
+	if known, ok := r.counted.Get(key); ok && known.batch == at.batch && known.position == at.planned {
 		return known, nil
 	}
 	var reading tracked.Reading
 	err := r.postgres.read(ctx, func(ctx context.Context, pool *pgxpool.Pool) (err error) {
-		reading, err = tracked.Read(ctx, pool, at.experiment, at.phase)
+		reading, err = tracked.ReadDimension(ctx, pool, at.experiment, at.phase, dimension)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	c := &counted{counts: count(reading.Plan, reading.Cells), plan: reading.Plan, position: reading.Position, batch: reading.Batch}
-	r.counted.Add(at.phaseKey, c)
+	r.counted.Add(key, c)
 	return c, nil
 }
 
@@ -219,7 +226,7 @@ func (r *results) pinned(ctx context.Context, ref string, o ResultsOptions) (Rea
 	}
 	made, known := r.readouts.Get(key) // answered when it was new
 	if !known {
-		c, err := r.countThen(ctx, u, pair)
+		c, err := r.countThen(ctx, u, pair, o.Dimension)
 		if err != nil {
 			return Readout{}, err
 		}
@@ -253,26 +260,28 @@ func (r *results) rulingThen(ctx context.Context, ref string, pair Pair, phase i
 
 // countThen are the counts at the pair's batch: those there are, where they are
 // of that batch and plan, else a recount.
-func (r *results) countThen(ctx context.Context, u *ruling, pair Pair) (*counted, error) {
-	at := present{phaseKey: phaseKey{u.last.ID, u.phase}, batch: pair.Batch}
-	if known, ok := r.counted.Get(at.phaseKey); !ok || known.batch != pair.Batch {
-		// A batch that has gone by does not come back.
-		now, err := r.positionNow(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if now != pair.Batch {
-			return r.recounts.of(ctx, u, pair.Batch)
-		}
+func (r *results) countThen(ctx context.Context, u *ruling, pair Pair, dimension string) (*counted, error) {
+	key := countedKey{phaseKey{u.last.ID, u.phase}, dimension}
+	if known, ok := r.counted.Get(key); ok && known.fits(u, pair) {
+		return known, nil
 	}
-	c, err := r.read(ctx, at)
+	now, err := r.positionNow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if c.batch == pair.Batch && (c.position == 0 || samePlan(c.plan, u.plan)) {
-		return c, nil
+	if now == pair.Batch { // else it has gone by, and does not come back
+		c, err := r.read(ctx, present{phaseKey: key.phaseKey, batch: now}, dimension)
+		if err != nil || c.fits(u, pair) {
+			return c, err
+		}
 	}
 	return r.recounts.of(ctx, u, pair.Batch)
+}
+
+// fits says whether the counts are of that batch, by the plan that the ledger
+// then had. Where nobody was exposed there is none.
+func (c *counted) fits(u *ruling, pair Pair) bool {
+	return c.batch == pair.Batch && (c.position == 0 || samePlan(c.plan, u.plan))
 }
 
 func (r *results) positionNow(ctx context.Context) (batch int64, err error) {

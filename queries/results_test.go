@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,6 +180,24 @@ func TestResultsOfAnExperimentThatRuns(t *testing.T) {
 	})
 	if got := fmt.Sprint(doc.Plan.ChangedSince); doc.Alpha != 0.05 || got != "[/analysis/alpha /metric-definitions/buys]" {
 		t.Errorf("alpha %v, changed %s", doc.Alpha, got)
+	}
+}
+
+// A dimension with many values costs only who asks for it.
+func TestResultsReadOneDimension(t *testing.T) {
+	s := newShop(t)
+	id := s.create(t, `{"name":"X","metrics":[{"metric":"buys","role":"primary"}],"analysis":{"dimensions":["country","plan"]}}`).ID
+	s.set(t, "x", domain.Active)
+	s.visit(t, 50)
+	for asked, want := range map[string][]string{"": {""}, "country": {"", "country"}, "plan": {"", "plan"}} {
+		got, err := tracked.ReadDimension(t.Context(), s.ledger.Pool(t), id, 1, asked)
+		found := map[string]bool{}
+		for key := range got.Cells {
+			found[key.Dimension] = true
+		}
+		if names := slices.Sorted(maps.Keys(found)); err != nil || !slices.Equal(names, want) {
+			t.Errorf("asked for %q, read %q, %v", asked, names, err)
+		}
 	}
 }
 

@@ -30,6 +30,17 @@ type Reading struct {
 // Read returns what is counted of a phase now, in one snapshot. While a changed
 // plan is still being filled it is that of the plan before.
 func Read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase int) (Reading, error) {
+	return read(ctx, pool, experiment, phase, nil)
+}
+
+// ReadDimension is Read without the cells of other dimensions, of which there may
+// be very many; with the empty one it is without any.
+func ReadDimension(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase int, dimension string) (Reading, error) {
+	return read(ctx, pool, experiment, phase, []string{"", dimension})
+}
+
+// read reads the cells of some dimensions; nil is all.
+func read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase int, dimensions []string) (Reading, error) {
 	var r Reading
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
@@ -47,7 +58,7 @@ func Read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase i
 		if err := json.Unmarshal(doc, &r.Plan); err != nil {
 			return fmt.Errorf("plan %d: %w", *plan, err)
 		}
-		r.Cells, err = readCells(ctx, tx, *plan)
+		r.Cells, err = readCells(ctx, tx, *plan, dimensions)
 		return err
 	})
 	return r, err
@@ -59,10 +70,14 @@ func Position(ctx context.Context, pool *pgxpool.Pool) (batch int64, err error) 
 	return batch, err
 }
 
-// readCells reads all cells of a plan.
-func readCells(ctx context.Context, tx pgx.Tx, plan int64) (map[tally.CellKey]tally.Cell, error) {
-	rows, err := tx.Query(ctx, `select metric, variation, epoch, dimension, value, day, n, sums, sketch
-		from track_cells where plan = $1`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, plan)
+// readCells reads the cells of a plan, of some dimensions or, with nil, of all.
+func readCells(ctx context.Context, tx pgx.Tx, plan int64, dimensions []string) (map[tally.CellKey]tally.Cell, error) {
+	query, args := `select metric, variation, epoch, dimension, value, day, n, sums, sketch
+		from track_cells where plan = $1`, []any{pgx.QueryResultFormats{pgx.BinaryFormatCode}, plan}
+	if dimensions != nil {
+		query, args = query+` and dimension = any ($2)`, append(args, dimensions)
+	}
+	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
