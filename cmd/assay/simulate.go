@@ -114,6 +114,12 @@ func (p *program) runSimulate(cmd *cobra.Command, o *simulateOptions) (err error
 	cfg.Progress = report
 	summary, err := simulate.Run(cmd.Context(), *cfg)
 	end()
+	if cmd.Context().Err() != nil {
+		err = errors.New("interrupted: what was under way may have been stored")
+		if cfg.Live {
+			err = nil // there is no other end
+		}
+	}
 	if summary == nil {
 		return err
 	}

@@ -62,7 +62,7 @@ type Config struct {
 	// came of each delivery. Nil keeps none.
 	Record io.Writer
 	// Progress, if any, is told how many events are made, and about how many there
-	// will be.
+	// will be, -1 where there is no telling.
 	Progress func(made, total int64)
 	Client   *http.Client // nil is one of the simulator's own
 	Log      *slog.Logger // nil is silence

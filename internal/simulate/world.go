@@ -79,7 +79,7 @@ func (w *world) live(ctx context.Context, p *post) error {
 		if err := w.visit(ctx, p, &who, visit{at: at, person: who.number}); err != nil {
 			return err
 		}
-		w.cfg.Progress(w.events, w.cfg.Events)
+		w.cfg.Progress(w.events, cmp.Or(w.cfg.Events, -1))
 	}
 	return nil
 }
