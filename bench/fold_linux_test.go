@@ -129,7 +129,7 @@ func (c crowd) track(b *testing.B, l ledgertest.Ledger, pool *pgxpool.Pool) int 
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update track_head set batch = $1`, (len(rows)+batch-1)/batch)
+		_, err = tx.Exec(ctx, `update track_head set batch = $1, day = now() at time zone 'UTC'`, (len(rows)+batch-1)/batch)
 		return err
 	})
 	if err != nil {

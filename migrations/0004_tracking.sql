@@ -4,7 +4,10 @@
 -- ids are in and before the rows go, makes batches dense and in commit order.
 create table track_head (
     one   boolean primary key default true check (one),
-    batch bigint  not null check (batch >= 0)
+    batch bigint  not null check (batch >= 0),
+    -- on which the last batch was stored, or the latest before: of what is stored
+    -- after a batch no row is of an earlier day, even when the clock steps back
+    day   date    not null default '0001-01-01'
 ) with (fillfactor = 10);
 insert into track_head (batch) values (0);
 

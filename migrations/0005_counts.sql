@@ -13,10 +13,14 @@ create table track_rounds (
     -- and will when the round is over
     target     bigint  not null check (target >= batch),
     -- about how many tracked rows that is
-    size       bigint  not null
+    size       bigint  not null,
+    -- no row after batch is of a day before since, none after target before day
+    since      date    not null,
+    day        date    not null
 ) with (fillfactor = 10);
 create unique index track_rounds_one on track_rounds (state) where state <> 'retired';
-insert into track_rounds (generation, state, round, batch, target, size) values (1, 'serving', 0, 0, 0, 0);
+insert into track_rounds (generation, state, round, batch, target, size, since, day)
+values (1, 'serving', 0, 0, 0, 0, '0001-01-01', '0001-01-01');
 
 -- The last round that each shard of the units has done, and what it adds to the
 -- cells, in the form of tracking/tally. Locking the row is the right to count.

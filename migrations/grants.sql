@@ -13,5 +13,5 @@ grant insert, delete on segment_members to {{role}};
 grant insert, update, delete on track_rounds, track_folds, track_units, track_plans, track_builds, track_cells to {{role}};
 grant execute on function ledger_clock() to {{role}};
 grant insert on tracked, tracked_ids, readouts to {{role}};
-grant update (batch) on track_head to {{role}};
+grant update (batch, day) on track_head to {{role}};
 grant execute on function track_partitions() to {{role}};

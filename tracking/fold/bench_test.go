@@ -60,13 +60,19 @@ type bench struct {
 	stored   int   // of the oracle's facts
 	ends     []int // of batches, in the oracle's facts
 	batch    int64
+	today    time.Time
 }
+
+// day is that on which the next batch is stored: after some batches it is another
+// one.
+func (b *bench) day() time.Time { return b.today.AddDate(0, 0, int(min(b.batch/8, 1))) }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	l := ledgertest.New(t)
 	b := &bench{ledger: l, pool: l.Pool(t), commands: l.Commands(t), oracle: &oracle{}}
 	b.execute(t, `select track_partitions()`)
+	b.today = time.Now().UTC().Truncate(24 * time.Hour)
 	return b
 }
 
@@ -146,6 +152,7 @@ func (b *bench) patch(t testing.TB, experiment uuid.UUID, patch string) int64 {
 func (b *bench) track(t testing.TB, facts []tallymodel.Fact) {
 	t.Helper()
 	var rows [][]any
+	day := b.day()
 	for _, f := range facts {
 		experiment := ""
 		if f.Name == "" {
@@ -156,7 +163,7 @@ func (b *bench) track(t testing.TB, facts []tallymodel.Fact) {
 			attributes = string(f.Attributes)
 		}
 		rows = append(rows, []any{
-			time.Now().UTC(), b.batch + 1, int16(tracking.ShardOf(f.UnitType, f.Unit)), f.ID, f.UnitType, f.Unit, f.At, f.Name, f.Value,
+			day, b.batch + 1, int16(tracking.ShardOf(f.UnitType, f.Unit)), f.ID, f.UnitType, f.Unit, f.At, f.Name, f.Value,
 			experiment, f.Variation, int64(b.stored), attributes,
 		})
 		b.stored++
@@ -165,7 +172,7 @@ func (b *bench) track(t testing.TB, facts []tallymodel.Fact) {
 	b.ends = append(b.ends, b.stored)
 	ctx := t.Context()
 	err := pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `update track_head set batch = batch + 1`); err != nil {
+		if _, err := tx.Exec(ctx, `update track_head set batch = batch + 1, day = $1`, day); err != nil {
 			return err
 		}
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"tracked"}, []string{

@@ -43,8 +43,8 @@ func (f *Folder) Rebuild(ctx context.Context, progress func(done, total int64)) 
 func (f *Folder) beginGeneration(ctx context.Context) (generation int, err error) {
 	// There is one that is building at most.
 	err = f.pool.QueryRow(ctx, `with r as (
-			insert into track_rounds (generation, state, round, batch, target, size)
-			select max(generation) + 1, 'building', 0, 0, 0, 0 from track_rounds
+			insert into track_rounds (generation, state, round, batch, target, size, since, day)
+			select max(generation) + 1, 'building', 0, 0, 0, 0, '0001-01-01', '0001-01-01' from track_rounds
 			on conflict do nothing returning generation
 		), f as (
 			insert into track_folds (generation, shard, round) select generation, generate_series(0, $1::int - 1), 0 from r

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,6 +19,7 @@ type job struct {
 	generation      int
 	round           int64
 	batch, target   int64
+	since           time.Time // no row is of an earlier day
 	shards          []int16
 	plans           map[phaseKey][]*counting
 	building        []*counting
@@ -57,7 +59,7 @@ func (f *Folder) step(ctx context.Context, w *worker, generation, shards int) (d
 
 // take locks shards that have not done the present round.
 func take(ctx context.Context, tx pgx.Tx, generation, shards int) (*job, error) {
-	rows, err := tx.Query(ctx, `select r.round, r.batch, r.target, f.shard
+	rows, err := tx.Query(ctx, `select r.round, r.batch, r.target, r.since, f.shard
 		from track_folds f join track_rounds r using (generation)
 		where generation = $1 and f.round < r.round and r.state <> 'retired'
 		order by f.shard limit $2 for update of f skip locked`, generation, shards)
@@ -66,7 +68,7 @@ func take(ctx context.Context, tx pgx.Tx, generation, shards int) (*job, error) 
 	}
 	j := &job{generation: generation}
 	var shard int16
-	_, err = pgx.ForEachRow(rows, []any{&j.round, &j.batch, &j.target, &shard}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&j.round, &j.batch, &j.target, &j.since, &shard}, func() error {
 		j.shards = append(j.shards, shard)
 		return nil
 	})
@@ -80,8 +82,8 @@ func take(ctx context.Context, tx pgx.Tx, generation, shards int) (*job, error) 
 func (f *Folder) count(ctx context.Context, tx pgx.Tx, w *worker, j *job) error {
 	facts := newFacts()
 	if j.target > j.batch {
-		err := facts.read(ctx, tx, `select `+columns+` from tracked where shard = any($1) and batch > $2 and batch <= $3`,
-			j.shards, j.batch, j.target)
+		err := facts.read(ctx, tx, `select `+columns+` from tracked where shard = any($1) and batch > $2 and batch <= $3
+			and day >= $4`, j.shards, j.batch, j.target, j.since)
 		if err != nil {
 			return err
 		}

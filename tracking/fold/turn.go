@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,6 +19,7 @@ type round struct {
 	state         string
 	number        int64
 	batch, target int64
+	since, day    time.Time
 }
 
 // The states of a generation.
@@ -37,9 +39,9 @@ func (f *Folder) turn(ctx context.Context, generation int) (began bool, err erro
 		}
 		r := round{generation: generation}
 		// Not for update: plans that steps add refer to the row.
-		err := tx.QueryRow(ctx, `select state, round, batch, target from track_rounds
+		err := tx.QueryRow(ctx, `select state, round, batch, target, day from track_rounds
 			where generation = $1 and state <> 'retired' for no key update skip locked`, generation).
-			Scan(&r.state, &r.number, &r.batch, &r.target)
+			Scan(&r.state, &r.number, &r.batch, &r.target, &r.day)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -169,8 +171,9 @@ func (f *Folder) begin(ctx context.Context, tx pgx.Tx, r *round) (bool, error) {
 	if began {
 		r.number++
 	}
-	_, err = tx.Exec(ctx, `update track_rounds set state = $2, round = $3, batch = $4, target = $5, size = $6 where generation = $1`,
-		r.generation, r.state, r.number, r.batch, r.target, size)
+	_, err = tx.Exec(ctx, `update track_rounds set state = $2, round = $3, batch = $4, target = $5, size = $6,
+		since = $7, day = $8 where generation = $1`,
+		r.generation, r.state, r.number, r.batch, r.target, size, r.since, r.day)
 	return began, err
 }
 
@@ -179,14 +182,31 @@ func (f *Folder) begin(ctx context.Context, tx pgx.Tx, r *round) (bool, error) {
 // least. size is about how many rows there are; filling says whether there are
 // plans to be filled.
 func (f *Folder) border(ctx context.Context, tx pgx.Tx, r *round) (size int64, filling bool, err error) {
-	var head int64
-	err = tx.QueryRow(ctx, `select h.batch, coalesce(sum(s.n), 0), coalesce(min(s.last) filter (where s.n > $3), h.batch + 1) - 1,
-			exists (select from track_plans where generation = $1 and state = 'building')
-		from track_head h, generate_series(0, $4::int - 1) shard, lateral (
-			select count(*) n, max(batch) last from (
-				select batch from tracked where tracked.shard = shard.shard and batch > $2 order by batch limit $3 + 1) t) s
-		group by h.batch`, r.generation, r.batch, f.cfg.RoundRows, tracking.Shards).Scan(&head, &size, &r.target, &filling)
-	r.target = min(head, max(r.target, r.batch+1))
+	r.since = r.day
+	err = tx.QueryRow(ctx, `select batch, day, exists (select from track_plans where generation = $1 and state = 'building')
+		from track_head`, r.generation).Scan(&r.target, &r.day, &filling)
+	if err != nil || r.target == r.batch {
+		return 0, filling, err
+	}
+	rows, err := tx.Query(ctx, `select s.n, s.last, s.day
+		from generate_series(0, $3::int - 1) shard, lateral (
+			select count(*) n, max(batch) last, max(day) as day from (
+				select batch, day from tracked where tracked.shard = shard.shard and batch > $1 and day >= $4
+				order by batch limit $2 + 1) t) s
+		where s.n > 0`, r.batch, f.cfg.RoundRows, tracking.Shards, r.since)
+	if err != nil {
+		return 0, false, err
+	}
+	var n, last int64
+	var day time.Time
+	_, err = pgx.ForEachRow(rows, []any{&n, &last, &day}, func() error {
+		size += n
+		// What comes after the batch before the last is of its day at least.
+		if border := max(last-1, r.batch+1); n > int64(f.cfg.RoundRows) && border < r.target {
+			r.target, r.day = border, day
+		}
+		return nil
+	})
 	return size, filling, err
 }
 

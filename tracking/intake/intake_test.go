@@ -363,6 +363,20 @@ func TestPartitionsOfEachDay(t *testing.T) {
 }
 
 // Who serves may add to what was tracked, and nothing else.
+// Who counts looks at no day before that of the batch that he has come to.
+func TestDaysNeverFall(t *testing.T) {
+	l := ledgertest.New(t)
+	l.SetClock(t, 100*24*time.Hour)
+	in := started(t, l, intake.Config{})
+	store(t, in, purchase(1))
+	l.SetClock(t, 97*24*time.Hour)
+	store(t, in, purchase(2))
+	if n := count(t, l, `select count(distinct day) from tracked`); n != 1 {
+		t.Errorf("two batches are of %d days: the clock stepped back", n)
+	}
+	checkBatches(t, l, 2)
+}
+
 func TestTheServingRoleMayOnlyStore(t *testing.T) {
 	l := ledgertest.New(t)
 	store(t, started(t, l, intake.Config{}), purchases(0, 3)...)

@@ -30,9 +30,9 @@ const insertIDs = `insert into tracked_ids select unnest($1::uuid[]) on conflict
 var errOrder = errors.New("new ids came back in another order")
 
 // takeBatch also says in how many days from 2000 on it is, and how far the ledger
-// is.
-const takeBatch = `update track_head set batch = batch + 1
-	returning batch, (ledger_clock() at time zone 'UTC')::date - date '2000-01-01', (select position from event_head)`
+// is. Days never fall.
+const takeBatch = `update track_head set batch = batch + 1, day = greatest(day, (ledger_clock() at time zone 'UTC')::date)
+	returning batch, day - date '2000-01-01', (select position from event_head)`
 
 // transact stores what is new of items, which are sorted by id, in one
 // transaction. On error no fate was decided.
