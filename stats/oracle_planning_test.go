@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -162,7 +163,7 @@ func srmSequenceOracle(c oracleCase) (values, Status) {
 		Concentration number
 	}](c.Params)
 	in := decode[struct{ Batches []numbers }](c.Inputs)
-	sequence, status := NewSRMSequence(p.Weights, float64(p.Concentration))
+	sequence, status := NewSRMSequence(p.Weights, cmp.Or(float64(p.Concentration), SRMConcentration))
 	if status != OK {
 		return nil, status
 	}

@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // SRM is a check for a sample ratio mismatch: whether units came to the arms in
 // the ratio of their weights.
@@ -14,6 +17,11 @@ type SRM struct {
 // SRMConcentration is the usual weight of the prior around the planned ratio: it
 // finds departures of about 1 %.
 const SRMConcentration = 10_000
+
+// srmConcentrations are those of a sequence that was given none. The mean of
+// Bayes factors is one too, of the mixture of their priors: the sharp prior
+// finds small departures among many units, the flat one large ones among few.
+func srmConcentrations() []float64 { return []float64{100, 1_000, SRMConcentration} }
 
 // SRMChi2 is Pearson's test. It is right for one look only; watch with
 // SRMSequence. Arms of weight 0 do not count as degrees of freedom.
@@ -81,23 +89,23 @@ type SRMLook struct {
 // NeurIPS 2022). It may be looked at as often as wanted. A new allocation is a
 // new epoch, whose Bayes factor multiplies what went before.
 type SRMSequence struct {
-	concentration float64
-	weights       []float64
-	users         []float64
-	before        float64 // log Bayes factor of earlier epochs
-	smallest      float64 // smallest log p so far
+	concentrations []float64
+	weights        []float64
+	users          []float64
+	before         float64 // log Bayes factor of earlier epochs
+	smallest       float64 // smallest log p so far
 }
 
-// NewSRMSequence begins with the weights of the first epoch; concentration 0
-// means SRMConcentration.
+// NewSRMSequence begins with the weights of the first epoch. Concentration 0
+// mixes a flat, a middling and a sharp prior.
 func NewSRMSequence(weights []float64, concentration float64) (*SRMSequence, Status) {
-	if concentration == 0 {
-		concentration = SRMConcentration
-	}
-	if !positive(concentration) {
+	s := &SRMSequence{concentrations: []float64{concentration}}
+	switch {
+	case concentration == 0:
+		s.concentrations = srmConcentrations()
+	case !positive(concentration):
 		return nil, InvalidInput
 	}
-	s := &SRMSequence{concentration: concentration}
 	return s, s.Epoch(weights)
 }
 
@@ -136,10 +144,23 @@ func (s *SRMSequence) Add(users []float64) (SRMLook, Status) {
 	}, OK
 }
 
-// logBF is of the present epoch, by Stirling's formula with its exact remainder,
-// so that it keeps its digits at 1e12 units.
+// logBF is of the present epoch: the logarithm of the mean Bayes factor.
 func (s *SRMSequence) logBF() float64 {
-	units, prior := sum(s.users), s.concentration
+	logs := make([]float64, len(s.concentrations))
+	for i, concentration := range s.concentrations {
+		logs[i] = s.logBFOf(concentration)
+	}
+	largest, total := slices.Max(logs), 0.0
+	for _, log := range logs {
+		total += math.Exp(log - largest)
+	}
+	return largest + math.Log(total/float64(len(logs)))
+}
+
+// logBFOf uses Stirling's formula with its exact remainder, so that it keeps its
+// digits at 1e12 units.
+func (s *SRMSequence) logBFOf(prior float64) float64 {
+	units := sum(s.users)
 	if units == 0 {
 		return 0
 	}
