@@ -132,35 +132,43 @@ func Analyze(spec Spec, arms []Arm) Result {
 }
 
 // AnalyzeEpochs does so where the allocation changed on the way: each epoch's arms
-// are compared by themselves and the differences averaged by all units of the
-// epochs, so that a shift of weights does not pass for an effect.
+// are compared by themselves, so that a shift of weights does not pass for an
+// effect. Differences, and means with them, are averaged with the weights
+// n m/(n+m) of arms of n and m units (Cochran, Biometrics 10, 1954): an epoch
+// counts for what it can tell. By all of its units it would count for more, and
+// its small arm alone could decide.
 func AnalyzeEpochs(spec Spec, epochs [][]Arm) Result {
 	spec, status := spec.defaults()
 	if status != OK || len(epochs) == 0 || len(epochs[0]) == 0 {
 		return Result{}
 	}
-	weights := make([]int64, len(epochs))
-	for e, arms := range epochs {
+	for _, arms := range epochs {
 		if len(arms) != len(epochs[0]) {
 			return Result{}
 		}
-		for _, arm := range arms {
-			weights[e] += unitsOf(arm)
+	}
+	result := Result{Arms: make([]ArmResult, len(epochs[0]))}
+	control, all := armOf(epochs, 0), make([]wide, len(epochs))
+	for i := 1; i < len(epochs[0]); i++ {
+		treatment := armOf(epochs, i)
+		c, weights := judge(spec, control, treatment)
+		result.Comparisons = append(result.Comparisons, c)
+		result.Arms[i] = summarize(treatment, weights)
+		for e, w := range weights {
+			all[e] = all[e].add(w)
 		}
 	}
-	var result Result
-	for i := range epochs[0] {
-		treatment := make([]Arm, len(epochs))
-		control := make([]Arm, len(epochs))
-		for e, arms := range epochs {
-			control[e], treatment[e] = arms[0], arms[i]
-		}
-		result.Arms = append(result.Arms, summarize(treatment, weights))
-		if i > 0 {
-			result.Comparisons = append(result.Comparisons, judge(spec, control, treatment, weights))
-		}
-	}
+	result.Arms[0] = summarize(control, all)
 	return result
+}
+
+// armOf is one arm in each of the epochs.
+func armOf(epochs [][]Arm, i int) []Arm {
+	arm := make([]Arm, len(epochs))
+	for e, arms := range epochs {
+		arm[e] = arms[i]
+	}
+	return arm
 }
 
 // unitsOf counts the units of an arm; of a quantile without clusters, events.
@@ -175,10 +183,12 @@ func unitsOf(arm Arm) int64 {
 	return m.n
 }
 
-// summarize averages an arm's values over epochs as the comparison does.
-func summarize(epochs []Arm, weights []int64) ArmResult {
+// summarize averages an arm's values over epochs as the comparison does; where
+// there is none, by units.
+func summarize(epochs []Arm, weights []wide) ArmResult {
 	var a ArmResult
-	mean, variance, total := wideOf(0), wideOf(0), int64(0)
+	var mean, variance, total wide
+	compared := slices.ContainsFunc(weights, func(w wide) bool { return w.sign() > 0 })
 	status := OK
 	for e, arm := range epochs {
 		a.Units += unitsOf(arm)
@@ -187,27 +197,29 @@ func summarize(epochs []Arm, weights []int64) ArmResult {
 			status = worst(status, s)
 			continue
 		}
-		w := wideInt(weights[e])
-		total += weights[e]
+		w := weights[e]
+		if !compared {
+			w = wideInt(m.n)
+		}
+		total = total.add(w)
 		mean = mean.add(m.mean.mul(w))
 		variance = variance.add(m.squaredError().mul(w.square()))
 	}
-	if total == 0 {
+	if total.sign() == 0 {
 		a.Status = status
 		return a
 	}
-	all := wideInt(total)
-	a.Mean, a.StdError, a.Status = mean.quo(all).float(), variance.sqrt().quo(all).float(), OK
+	a.Mean, a.StdError, a.Status = mean.quo(total).float(), variance.sqrt().quo(total).float(), OK
 	if !allFinite(a.Mean, a.StdError) {
 		return ArmResult{Units: a.Units, Status: InvalidInput}
 	}
 	return a
 }
 
-// judge compares one arm with the control.
-func judge(spec Spec, control, treatment []Arm, weights []int64) Comparison {
+// judge compares one arm with the control. The weights are those of the epochs.
+func judge(spec Spec, control, treatment []Arm) (Comparison, []wide) {
 	c := Comparison{goal: spec.Goal}
-	k, status := c.pool(control, treatment, weights, spec.Method == Sequential)
+	k, weights, status := c.pool(control, treatment, spec.Method == Sequential)
 	few := fewCounts(control, treatment)
 	if few {
 		c.Flags = append(c.Flags, NormalApprox)
@@ -219,12 +231,12 @@ func judge(spec Spec, control, treatment []Arm, weights []int64) Comparison {
 			c.StdError = k.variance.sqrt().float()
 		}
 		c.fillCounts(counts)
-		return c.at(spec.Alpha)
+		return c.at(spec.Alpha), weights
 	}
 	if status != OK {
-		return Comparison{Status: status, LiftStatus: status, Flags: c.Flags}
+		return Comparison{Status: status, LiftStatus: status, Flags: c.Flags}, weights
 	}
-	return c.fill(spec, k, early(control, treatment))
+	return c.fill(spec, k, early(control, treatment)), weights
 }
 
 // fill judges a contrast by the spec's method.
@@ -289,12 +301,12 @@ func (c Comparison) direction(change float64) int {
 	return -1
 }
 
-// pool averages the contrasts of the epochs that have both arms.
-func (c *Comparison) pool(control, treatment []Arm, weights []int64, cautious bool) (contrast, Status) {
-	var sum contrast
-	var total int64
+// pool averages the contrasts of the epochs that have both arms; others have no
+// weight.
+func (c *Comparison) pool(control, treatment []Arm, cautious bool) (sum contrast, weights []wide, status Status) {
+	var total wide
 	var reduced float64
-	status := OK
+	weights, status = make([]wide, len(control)), OK
 	for e := range control {
 		k, reduction, s := contrastOf(control[e], treatment[e], cautious)
 		if unbalanced(control[e], treatment[e]) {
@@ -307,22 +319,23 @@ func (c *Comparison) pool(control, treatment []Arm, weights []int64, cautious bo
 			}
 			continue
 		}
-		w := weights[e]
-		k = k.weighted(wideInt(w))
-		if total > 0 {
+		n, m := wideInt(unitsOf(control[e])), wideInt(unitsOf(treatment[e]))
+		w := n.mul(m).quo(n.add(m))
+		k = k.weighted(w)
+		if total.sign() > 0 {
 			k = sum.plus(k)
 		}
-		sum, total = k, total+w
-		reduced += reduction * float64(w)
+		sum, total, weights[e] = k, total.add(w), w
+		reduced += reduction * w.float()
 	}
-	if total == 0 {
-		return sum, status
+	if total.sign() == 0 {
+		return sum, weights, status
 	}
 	if status != OK {
 		c.flag(EpochsLeftOut)
 	}
-	c.VarianceReduction = reduced / float64(total)
-	return sum.weighted(wideOf(1).quo(wideInt(total))), OK
+	c.VarianceReduction = reduced / total.float()
+	return sum.weighted(wideOf(1).quo(total)), weights, OK
 }
 
 func (c *Comparison) flag(f Flag) {

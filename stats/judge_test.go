@@ -225,6 +225,32 @@ func TestAChangeOfWeightsIsNoEffect(t *testing.T) {
 	}
 }
 
+// TestARampCountsByWhatItTells: an epoch in which few saw the treatment adds
+// little to what is known, and must not drown what a later one says.
+func TestARampCountsByWhatItTells(t *testing.T) {
+	early := []Arm{ProportionArm{9900, 99}, ProportionArm{100, 0}} // one of 100 was to be expected
+	late := []Arm{ProportionArm{5000, 100}, ProportionArm{5000, 100}}
+	for _, method := range []Method{Fixed, Sequential, Bayesian} {
+		alone := Analyze(Spec{Method: method}, late).Comparisons[0]
+		both := AnalyzeEpochs(Spec{Method: method}, [][]Arm{early, late}).Comparisons[0]
+		if both.Significant || both.StdError > alone.StdError || math.Abs(both.Effect) > 0.001 {
+			t.Errorf("%s: %v ± %v, significant %v; without the early epoch %v ± %v",
+				method, both.Effect, both.StdError, both.Significant, alone.Effect, alone.StdError)
+		}
+	}
+	// The means are those of the units that are compared, so that they differ by
+	// the effect.
+	alone := []Arm{ProportionArm{5000, 2500}, ProportionArm{}}
+	result := AnalyzeEpochs(Spec{Method: Fixed}, [][]Arm{alone, early, late})
+	control, treatment := result.Arms[0], result.Arms[1]
+	near(t, "effect", treatment.Mean-control.Mean, result.Comparisons[0].Effect)
+	if control.Mean > 0.03 || control.Units != 19_900 {
+		t.Errorf("control %v of %d units", control.Mean, control.Units)
+	}
+	result = AnalyzeEpochs(Spec{Method: Fixed}, [][]Arm{alone, alone})
+	near(t, "a mean that is compared to nothing", result.Arms[0].Mean, 0.5)
+}
+
 func TestStatusesOfComparisons(t *testing.T) {
 	good := MeanArm{100, 50, 100}
 	for _, c := range []struct {
