@@ -16,30 +16,39 @@ import (
 type counts struct {
 	// days are those of the cells, in order.
 	days []domain.Date
-	// metrics has the cells of a metric by variation and day, places in the plan's
-	// variations and in days; "" is the units themselves. nil is nothing.
-	metrics map[string][][]*tally.Cell
+	// splits are the epochs of the cells, in order.
+	splits []int
+	// metrics has cells by variation and day, places in the plan's variations and
+	// in days. nil is nothing.
+	metrics map[metricEpoch][][]*tally.Cell
 	// epochs has the units of an epoch by day and variation.
 	epochs map[int][][]int64
-	// values has, by dimension and value, the cells of a metric by variation.
-	values  map[string]map[string]map[string][]*tally.Cell
+	// values has, by dimension and value, cells by variation.
+	values  map[string]map[string]map[metricEpoch][]*tally.Cell
 	quality Quality
+}
+
+// metricEpoch names a metric, "" the units themselves, in the time of one split.
+type metricEpoch struct {
+	metric string
+	epoch  int
 }
 
 // count puts cells in order.
 func count(plan tally.Plan, cells map[tally.CellKey]tally.Cell) *counts {
 	c := &counts{
-		metrics: map[string][][]*tally.Cell{}, epochs: map[int][][]int64{},
-		values: map[string]map[string]map[string][]*tally.Cell{},
+		metrics: map[metricEpoch][][]*tally.Cell{}, epochs: map[int][][]int64{},
+		values: map[string]map[string]map[metricEpoch][]*tally.Cell{},
 	}
 	places := c.order(cells)
 	for key, cell := range cells {
+		of := metricEpoch{key.Metric, key.Epoch}
 		switch {
 		case c.leave(key.Metric, cell.N):
 		case key.Variation < 0 || key.Variation >= len(plan.Variations):
 		case key.Dimension != "":
 			byMetric := at(at(c.values, key.Dimension), key.Value)
-			place(byMetric, key.Metric, len(plan.Variations))[key.Variation] = &cell
+			place(byMetric, of, len(plan.Variations))[key.Variation] = &cell
 		default:
 			day := places[key.Day]
 			if key.Metric == "" {
@@ -50,7 +59,7 @@ func count(plan tally.Plan, cells map[tally.CellKey]tally.Cell) *counts {
 				byDay[day][key.Variation] += cell.N
 				continue
 			}
-			byVariation := place(c.metrics, key.Metric, len(plan.Variations))
+			byVariation := place(c.metrics, of, len(plan.Variations))
 			if byVariation[key.Variation] == nil {
 				byVariation[key.Variation] = make([]*tally.Cell, len(c.days))
 			}
@@ -60,14 +69,15 @@ func count(plan tally.Plan, cells map[tally.CellKey]tally.Cell) *counts {
 	return c
 }
 
-// order finds the days, and the place of each.
+// order finds the epochs, and the days with the place of each.
 func (c *counts) order(cells map[tally.CellKey]tally.Cell) map[time.Time]int {
-	places := map[time.Time]int{}
+	places, splits := map[time.Time]int{}, map[int]bool{}
 	for key := range cells {
 		if !key.Day.IsZero() && !isQuality(key.Metric) {
-			places[key.Day] = 0
+			places[key.Day], splits[key.Epoch] = 0, true
 		}
 	}
+	c.splits = slices.Sorted(maps.Keys(splits))
 	for i, day := range slices.SortedFunc(maps.Keys(places), time.Time.Compare) {
 		places[day] = i
 		c.days = append(c.days, domain.DateOf(day))
@@ -116,9 +126,11 @@ func (c *counts) leave(metric string, n int64) bool {
 func (c *counts) mostUnits(dimension string) []string {
 	units := map[string]int64{}
 	for value, metrics := range c.values[dimension] {
-		for _, cell := range metrics[""] {
-			if cell != nil {
-				units[value] += cell.N
+		for _, epoch := range c.splits {
+			for _, cell := range metrics[metricEpoch{"", epoch}] {
+				if cell != nil {
+					units[value] += cell.N
+				}
 			}
 		}
 	}

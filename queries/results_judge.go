@@ -107,11 +107,7 @@ func (j *judgement) analyze() {
 	j.results = make([]stats.Result, len(j.plan.Metrics))
 	for i := range j.plan.Metrics {
 		m := &j.plan.Metrics[i]
-		arms := make([]stats.Arm, len(j.plan.Variations))
-		for v := range arms {
-			arms[v] = j.total(m.Key, v).arm(m, j.bounds)
-		}
-		j.results[i] = stats.Analyze(j.spec(m.Key), arms)
+		j.results[i] = j.compare(m, func(epoch, v int) *sums { return j.total(metricEpoch{m.Key, epoch}, v) })
 		j.order = append(j.order, i)
 		if role, added := j.role(m.Key); !added && role != "guardrail" {
 			for c := range j.results[i].Comparisons {
@@ -138,17 +134,42 @@ func (j *judgement) spec(metric string) stats.Spec {
 	return stats.Spec{Method: stats.Method(analysis.Method), Alpha: analysis.Alpha, Goal: stats.Goal(j.ruling.metrics[metric].Goal)}
 }
 
+// compare compares the variations by a metric, epoch by epoch: what a change of
+// weights brought more of late is no effect. Epochs without units are none.
+func (j *judgement) compare(m *tally.Metric, of func(epoch, variation int) *sums) stats.Result {
+	var epochs [][]stats.Arm
+	for _, epoch := range j.splits {
+		arms, units := make([]stats.Arm, len(j.plan.Variations)), int64(0)
+		for v := range arms {
+			s := of(epoch, v)
+			arms[v] = s.arm(m, j.bounds)
+			units += s.n
+		}
+		if units > 0 {
+			epochs = append(epochs, arms)
+		}
+	}
+	if len(epochs) == 0 {
+		nobody := make([]stats.Arm, len(j.plan.Variations))
+		for v := range nobody {
+			nobody[v] = (&sums{}).arm(m, j.bounds)
+		}
+		epochs = append(epochs, nobody)
+	}
+	return stats.AnalyzeEpochs(j.spec(m.Key), epochs)
+}
+
 // total adds up all days.
-func (j *judgement) total(metric string, variation int) *sums {
+func (j *judgement) total(of metricEpoch, variation int) *sums {
 	var s sums
-	for _, cell := range j.cells(metric, variation) {
+	for _, cell := range j.cells(of, variation) {
 		s.add(cell)
 	}
 	return &s
 }
 
-func (j *judgement) cells(metric string, variation int) []*tally.Cell {
-	if byVariation := j.counts.metrics[metric]; byVariation != nil {
+func (j *judgement) cells(of metricEpoch, variation int) []*tally.Cell {
+	if byVariation := j.counts.metrics[of]; byVariation != nil {
 		return byVariation[variation]
 	}
 	return nil

@@ -166,6 +166,73 @@ func TestAGuardrailForbids(t *testing.T) {
 	}
 }
 
+// ramp is a phase in which the base rate doubles when the split goes from 9:1 to
+// 1:1: nobody does anything for it.
+func ramp() (*ruling, cells) {
+	u := phaseOf(analysis("fixed", domain.Rule{}), conversion("buys"))
+	u.epochs = [][]domain.SplitRange{
+		{{Variation: "control", From: 0, To: 900_000}, {Variation: "treatment", From: 900_000, To: domain.Slots}}, u.epochs[0],
+	}
+	c := cells{}
+	for d := range 14 {
+		epoch := d / 7
+		rate, units := []float64{0.1, 0.2}[epoch], [][]int64{{900, 100}, {500, 500}}[epoch]
+		for v, n := range units {
+			converted := map[int]float64{tally.Num: float64(n) * rate, tally.NumNum: float64(n) * rate}
+			c.add(tally.CellKey{Variation: v, Epoch: epoch, Day: day(d)}, n, nil)
+			c.add(tally.CellKey{Metric: "buys", Variation: v, Epoch: epoch, Day: day(d)}, n, converted)
+			c.add(tally.CellKey{Variation: v, Epoch: epoch, Dimension: "country", Value: "DE"}, n, nil)
+			c.add(tally.CellKey{Metric: "buys", Variation: v, Epoch: epoch, Dimension: "country", Value: "DE"}, n, converted)
+		}
+	}
+	return u, c
+}
+
+// Simpson's paradox: of the treatment more came late, when all bought more.
+func TestAChangeOfWeightsIsNoEffect(t *testing.T) {
+	u, c := ramp()
+	doc := judged(t, u, c, ResultsOptions{Dimension: "country"})
+	buys := doc.Metrics[0]
+	for where, got := range map[string][]VariationResult{"all": buys.Variations, "DE": doc.Breakdown.Values[0].Metrics[0].Variations} {
+		control, treatment := got[0], got[1]
+		if treatment.Significant || *treatment.Effect != 0 || *treatment.Lift != 0 || *control.Mean != *treatment.Mean {
+			t.Errorf("%s: effect %v, significant %v, means %v and %v", where, *treatment.Effect, treatment.Significant, *control.Mean, *treatment.Mean)
+		}
+		if control.Units != 7*1400 || treatment.Units != 7*600 {
+			t.Errorf("%s: %d and %d units", where, control.Units, treatment.Units)
+		}
+	}
+	for _, at := range buys.Series {
+		if v := at.Variations[1]; *v.Lift != 0 || *v.Mean != *at.Variations[0].Mean {
+			t.Errorf("%v: lift %v", at.Date, *v.Lift)
+		}
+	}
+	if end := buys.Series[13].Variations[1]; *end.Mean != *buys.Variations[1].Mean || *end.LiftCI[0] != *buys.Variations[1].LiftCI[0] {
+		t.Errorf("the last day has %+v, the whole %+v", end, buys.Variations[1])
+	}
+	if doc.Verdict.Code == "ship_treatment" || doc.SRM.Verdict != "ok" {
+		t.Errorf("verdict %+v, split %+v", doc.Verdict, doc.SRM)
+	}
+}
+
+// What came before the treatment had a share compares nothing, and says so.
+func TestAnEpochOfOneVariationIsLeftOut(t *testing.T) {
+	u, c := ramp()
+	for key := range c {
+		if key.Variation == 1 && key.Epoch == 0 {
+			delete(c, key)
+		}
+	}
+	doc := judged(t, u, c, ResultsOptions{})
+	control, treatment := doc.Metrics[0].Variations[0], doc.Metrics[0].Variations[1]
+	if treatment.Significant || *control.Mean != 0.2 || *treatment.Mean != 0.2 || !slices.Contains(treatment.Flags, "epochs_left_out") {
+		t.Errorf("means %v and %v, %+v", *control.Mean, *treatment.Mean, treatment)
+	}
+	if first := doc.Metrics[0].Series[0].Variations[0]; *first.Mean != 0.1 {
+		t.Errorf("first day %+v", first)
+	}
+}
+
 // A guardrail cannot be got rid of by taking it out.
 func TestTheRuleNeedsItsMetrics(t *testing.T) {
 	u := phaseOf(analysis("sequential", domain.Rule{}), conversion("buys"))

@@ -13,16 +13,18 @@ const maxValues = 100
 func (j *judgement) series(i int) []SeriesDay {
 	m := &j.plan.Metrics[i]
 	series := []SeriesDay{}
-	so := make([]sums, len(j.plan.Variations))
+	so := map[int][]sums{}
+	for _, epoch := range j.splits {
+		so[epoch] = make([]sums, len(j.plan.Variations))
+	}
 	for day, date := range j.days {
-		arms := make([]stats.Arm, len(so))
-		for v := range so {
-			if cells := j.cells(m.Key, v); cells != nil {
-				so[v].add(cells[day])
+		result := j.compare(m, func(epoch, v int) *sums {
+			s := &so[epoch][v]
+			if cells := j.cells(metricEpoch{m.Key, epoch}, v); cells != nil {
+				s.add(cells[day])
 			}
-			arms[v] = so[v].arm(m, j.bounds)
-		}
-		result := stats.Analyze(j.spec(m.Key), arms)
+			return s
+		})
 		at := SeriesDay{Date: date}
 		for v, arm := range result.Arms {
 			part := SeriesVariation{Units: arm.Units}
@@ -52,15 +54,14 @@ func (j *judgement) breakdown(dimension string) *Breakdown {
 		part := BreakdownValue{Value: value}
 		for _, i := range j.order {
 			m := &j.plan.Metrics[i]
-			arms := make([]stats.Arm, len(j.plan.Variations))
-			for v := range arms {
+			result := j.compare(m, func(epoch, v int) *sums {
 				var s sums
-				if cells := j.values[dimension][value][m.Key]; cells != nil {
+				if cells := j.values[dimension][value][metricEpoch{m.Key, epoch}]; cells != nil {
 					s.add(cells[v])
 				}
-				arms[v] = s.arm(m, j.bounds)
-			}
-			part.Metrics = append(part.Metrics, j.metric(i, stats.Analyze(j.spec(m.Key), arms), false))
+				return &s
+			})
+			part.Metrics = append(part.Metrics, j.metric(i, result, false))
 		}
 		b.Values = append(b.Values, part)
 	}

@@ -33,10 +33,12 @@ type shop struct {
 	folder *tracked.Folder
 	random *rand.Rand
 	units  int
+	// buys bounds what a visitor buys, from above.
+	buys int
 }
 
 func newShop(t testing.TB) *shop {
-	s := &shop{stack: newStack(t), random: rand.New(rand.NewPCG(5, 6))}
+	s := &shop{stack: newStack(t), random: rand.New(rand.NewPCG(5, 6)), buys: 3}
 	pool := s.ledger.Pool(t)
 	s.intake = intake.New(pool, intake.Config{})
 	s.folder = tracked.New(pool, derive.New(pool), tracked.Config{Poll: 5 * time.Millisecond, MembersDelay: time.Millisecond})
@@ -104,7 +106,7 @@ func (s *shop) visitor(t testing.TB, snapshot *evaluator.Snapshot, view *project
 			})
 		}
 	}
-	for range s.random.IntN(3) {
+	for range s.random.IntN(s.buys) {
 		value, before := tracking.Amount(s.random.IntN(10_000_000)), tracking.Amount(s.random.IntN(10_000_000))
 		event(tracking.Event{Type: tracking.Custom, At: at.Add(time.Minute), Name: "buy", Value: &value})
 		event(tracking.Event{Type: tracking.Custom, At: at.Add(-time.Hour), Name: "buy", Value: &before})
@@ -180,6 +182,27 @@ func TestResultsOfAnExperimentThatRuns(t *testing.T) {
 	})
 	if got := fmt.Sprint(doc.Plan.ChangedSince); doc.Alpha != 0.05 || got != "[/analysis/alpha /metric-definitions/buys]" {
 		t.Errorf("alpha %v, changed %s", doc.Alpha, got)
+	}
+}
+
+// Those who come after a change of weights are compared among themselves.
+func TestResultsKeepEpochsApart(t *testing.T) {
+	s := newShop(t)
+	s.create(t, `{"id":"01930d5e-7c1a-7cc3-9f6e-3f1d5d1a7b11","name":"X","metrics":[{"metric":"buys","role":"primary"}],
+		"analysis":{"method":"fixed","alpha":0.001,"dimensions":["country"]},"variations":[{"key":"control","weight":9},{"key":"treatment","weight":1}]}`)
+	s.set(t, "x", domain.Active)
+	s.buys = 2 // every other buys
+	s.visit(t, 400)
+	s.patch(t, "x", `{"variations":[{"key":"control","weight":1},{"key":"treatment","weight":1}],"phase":"same"}`)
+	s.buys = 10 // nine of ten
+	s.visit(t, 400)
+	_, doc := s.results(t, ResultsOptions{Dimension: "country"})
+	control, treatment := doc.Metrics[0].Variations[0], doc.Metrics[0].Variations[1]
+	if treatment.Significant || doc.Breakdown.Values[0].Metrics[0].Variations[1].Significant {
+		t.Errorf("%v of %d and %v of %d buy", *control.Mean, control.Units, *treatment.Mean, treatment.Units)
+	}
+	if control.Units+treatment.Units != 800 || len(doc.SRM.Epochs) != 2 || doc.SRM.Verdict != "ok" {
+		t.Errorf("%d and %d units, split %+v", control.Units, treatment.Units, doc.SRM)
 	}
 }
 

@@ -99,7 +99,7 @@ func countUnit(plan tally.Plan, facts []Fact, isExcluded bool, cells book) {
 		}
 		for _, name := range plan.Dimensions {
 			key := key
-			key.Epoch, key.Dimension, key.Value = 0, name, attribute(first, name)
+			key.Dimension, key.Value = name, attribute(first, name)
 			cells.add(key, cell, 1)
 		}
 	}
@@ -169,7 +169,7 @@ func state(plan tally.Plan, known []Fact, leftOut string) book {
 	}
 	cells.add(tally.CellKey{Variation: variation, Epoch: first.Verdict.Epoch}, one(), 1)
 	for _, m := range plan.Metrics {
-		cells.add(tally.CellKey{Metric: m.Key, Variation: variation}, measure(m, first.At, known), 1)
+		cells.add(tally.CellKey{Metric: m.Key, Variation: variation, Epoch: first.Verdict.Epoch}, measure(m, first.At, known), 1)
 	}
 	return cells
 }

@@ -172,7 +172,7 @@ func (r *recount) state(id string, u *unit, until time.Time) map[string]*contrib
 	all := map[string]*contribution{cellKey("", v, first.epoch, "", "", time.Time{}): {}}
 	for i := range r.metrics {
 		m := &r.metrics[i]
-		all[cellKey(m.Key, v, 0, "", "", time.Time{})] = m.contribution(u.events, first.At, until)
+		all[cellKey(m.Key, v, first.epoch, "", "", time.Time{})] = m.contribution(u.events, first.At, until)
 	}
 	return all
 }
@@ -188,11 +188,11 @@ func (r *recount) dimensions(u *unit, state map[string]*contribution) map[string
 			value = fmt.Sprint(x)
 		}
 		if c, ok := state[cellKey("", v, first.epoch, "", "", time.Time{})]; ok {
-			all[cellKey("", v, 0, dimension, value, time.Time{})] = c
+			all[cellKey("", v, first.epoch, dimension, value, time.Time{})] = c
 		}
 		for i := range r.metrics {
-			if c, ok := state[cellKey(r.metrics[i].Key, v, 0, "", "", time.Time{})]; ok {
-				all[cellKey(r.metrics[i].Key, v, 0, dimension, value, time.Time{})] = c
+			if c, ok := state[cellKey(r.metrics[i].Key, v, first.epoch, "", "", time.Time{})]; ok {
+				all[cellKey(r.metrics[i].Key, v, first.epoch, dimension, value, time.Time{})] = c
 			}
 		}
 	}

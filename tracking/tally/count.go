@@ -135,11 +135,9 @@ func (k *unitCount) decide(unit string, all bool) bool {
 
 // units counts the unit itself.
 func (k *unitCount) units() {
-	cell := dayCell{metric: units, variation: k.variation, epoch: int32(k.first.Epoch), day: int32(dayOf(k.first.At))}
-	k.into.day(cell).n += k.sign
+	k.cell(units, dayOf(k.first.At)).n += k.sign
 	if k.crossed != never {
-		cell.day = int32(k.crossed)
-		k.into.day(cell).n -= k.sign
+		k.cell(units, k.crossed).n -= k.sign
 		return
 	}
 	k.dimensions(units, func(cell *sum) { cell.n += k.sign })
@@ -149,6 +147,6 @@ func (k *unitCount) units() {
 func (k *unitCount) dimensions(metric int16, add func(*sum)) {
 	for i, name := range k.counter.Plan.Dimensions {
 		value := valueOf(k.first.Attributes, name)
-		add(k.into.dimension(dimensionCell{metric, k.variation, int16(i), value}))
+		add(k.into.dimension(dimensionCell{metric, k.variation, int16(i), int32(k.first.Epoch), value}))
 	}
 }

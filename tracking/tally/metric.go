@@ -97,7 +97,7 @@ func (k *unitCount) metric(place int16, m *Metric) {
 }
 
 func (k *unitCount) cell(place int16, day int64) *sum {
-	return k.into.day(dayCell{metric: place, variation: k.variation, day: int32(day)})
+	return k.into.day(dayCell{metric: place, variation: k.variation, epoch: int32(k.first.Epoch), day: int32(day)})
 }
 
 // takeDay takes the events of a day, and of those before, off a list.

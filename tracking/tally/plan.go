@@ -54,7 +54,7 @@ type CellKey struct {
 	// What is left out stands under the variation that decided, or that the
 	// exposure told of.
 	Variation int
-	// Epoch is 0 but for the units themselves, without dimension.
+	// Epoch is that of the units' first exposure; 0 for what is left out.
 	Epoch     int
 	Dimension string    // empty: all units
 	Value     string    // of the dimension

@@ -33,6 +33,7 @@ type dayCell struct {
 
 type dimensionCell struct {
 	metric, variation, dimension int16 // places in the plan
+	epoch                        int32
 	value                        string
 }
 
@@ -76,7 +77,7 @@ func (s *Sums) Each(plan *Plan, yield func(CellKey, Row)) {
 	}
 	for c, cell := range s.dims {
 		key := CellKey{
-			Metric: plan.metric(c.metric), Variation: int(c.variation),
+			Metric: plan.metric(c.metric), Variation: int(c.variation), Epoch: int(c.epoch),
 			Dimension: plan.Dimensions[c.dimension], Value: c.value,
 		}
 		yield(key, cell.row())
@@ -158,7 +159,8 @@ func (s *Sums) Append(b []byte) []byte {
 		if !cell.row().IsZero() {
 			b = append(b, 2)
 			b = binary.AppendVarint(binary.AppendVarint(b, int64(c.metric)), int64(c.variation))
-			b = appendText(binary.AppendVarint(b, int64(c.dimension)), c.value)
+			b = binary.AppendVarint(binary.AppendVarint(b, int64(c.dimension)), int64(c.epoch))
+			b = appendText(b, c.value)
 			b = cell.append(b)
 		}
 	}
@@ -188,7 +190,7 @@ func (s *Sums) Add(b []byte) error {
 			c := dayCell{int16(r.varint()), int16(r.varint()), int32(r.varint()), int32(r.varint())}
 			s.day(c).read(&r)
 		case 2:
-			c := dimensionCell{int16(r.varint()), int16(r.varint()), int16(r.varint()), string(r.text())}
+			c := dimensionCell{int16(r.varint()), int16(r.varint()), int16(r.varint()), int32(r.varint()), string(r.text())}
 			s.dimension(c).read(&r)
 		default:
 			r.fail()
