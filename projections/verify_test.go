@@ -32,10 +32,10 @@ func newTamperer(t testing.TB, l ledgertest.Ledger) *tamperer {
 		exec(t, c.Conn, "create table backup."+table+" as table public."+table)
 	}
 	drop := value[string](t, c.Conn, `select string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), ';')
-		from pg_constraint where connamespace = 'public'::regnamespace and conrelid <> 'goose_db_version'::regclass`)
+		from pg_constraint where connamespace = 'public'::regnamespace and conrelid::regclass::text = any ($1)`, ledgerTables())
 	exec(t, c.Conn, drop)
 	nullable := value[string](t, c.Conn, `select string_agg(format('alter table %I alter %I drop not null', table_name, column_name), ';')
-		from information_schema.columns where table_schema = 'public' and table_name <> 'goose_db_version'`)
+		from information_schema.columns where table_schema = 'public' and table_name = any ($1)`, ledgerTables())
 	exec(t, c.Conn, nullable)
 	exec(t, c.Conn, "drop index if exists experiments_key, resources_key")
 	c.last = value[int64](t, c.Conn, "select max(position) from events")
