@@ -132,7 +132,11 @@ func (s *study) value(what string, measured, low, high float64) {
 
 // judge compares two arms through the engine and checks that what it says agrees.
 func (s *study) judge(spec stats.Spec, control, treatment stats.Arm) stats.Comparison {
-	c := stats.Analyze(spec, []stats.Arm{control, treatment}).Comparisons[0]
+	return s.judgeEpochs(spec, [][]stats.Arm{{control, treatment}})
+}
+
+func (s *study) judgeEpochs(spec stats.Spec, epochs [][]stats.Arm) stats.Comparison {
+	c := stats.AnalyzeEpochs(spec, epochs).Comparisons[0]
 	if c.Status != stats.OK {
 		return c
 	}
