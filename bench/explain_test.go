@@ -10,6 +10,7 @@ import (
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
+	"github.com/assaylabs/assay/tracking/derive"
 )
 
 // BenchmarkExplain explains what a unit gets at random positions of a ledger of
@@ -20,7 +21,7 @@ func BenchmarkExplain(b *testing.B) {
 	l.FillAndReplay(b, ledgertest.Filling{Records: records})
 	pool := l.Pool(b)
 	store := eventstore.New(pool, eventstore.Config{Inline: projections.Inline{}})
-	service := queries.New(store, projections.NewFollower(store, pool, nil), nil, pool)
+	service := queries.New(store, projections.NewFollower(store, pool, nil), nil, pool, derive.New(pool))
 	random := rand.New(rand.NewPCG(1, 2))
 	ask := func(b *testing.B, experiment string) {
 		b.Helper()

@@ -24,6 +24,7 @@ import (
 	"github.com/assaylabs/assay/internal/serving"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
+	"github.com/assaylabs/assay/tracking/derive"
 )
 
 const token = "a root token for benchmarks"
@@ -59,7 +60,7 @@ func serve(b *testing.B, l ledgertest.Ledger, redisURL string) *plane {
 		p.redis = projections.NewRedis(client, "", p.follower, pool, nil)
 		ledgertest.Run(b, p.redis.Run)
 	}
-	p.commands, p.queries = commands.New(p.store), queries.New(p.store, p.follower, p.redis, pool)
+	p.commands, p.queries = commands.New(p.store), queries.New(p.store, p.follower, p.redis, pool, derive.New(pool))
 	handler, err := httpapi.New(httpapi.Config{
 		Commands: p.commands, Queries: p.queries, RootToken: token,
 		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),

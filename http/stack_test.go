@@ -23,6 +23,7 @@ import (
 	"github.com/assaylabs/assay/internal/serving"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
+	"github.com/assaylabs/assay/tracking/derive"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -54,7 +55,7 @@ func newStack(t testing.TB, limit RateLimit) *stack {
 	follower = projections.NewFollower(store, pool, slog.New(slog.DiscardHandler))
 	ledgertest.Run(t, store.Run)
 	ledgertest.Run(t, follower.Run)
-	reads := queries.New(store, follower, nil, pool)
+	reads := queries.New(store, follower, nil, pool, derive.New(pool))
 	ledgertest.Run(t, reads.Run)
 
 	s := &stack{

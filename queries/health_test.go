@@ -56,7 +56,7 @@ func TestHealth(t *testing.T) {
 func TestHealthBeforeTheLedgerIsRead(t *testing.T) {
 	pool := ledgertest.New(t).Pool(t)
 	store := eventstore.New(pool, eventstore.Config{Inline: projections.Inline{}})
-	s := &stack{Service: New(store, projections.NewFollower(store, pool, nil), nil, pool)}
+	s := &stack{Service: New(store, projections.NewFollower(store, pool, nil), nil, pool, nil)}
 	s.states(t, Starting, map[string]string{"memory": Loading, "postgres": Up})
 	if _, there := s.Health(t.Context()).Dependencies["redis"]; there {
 		t.Error("a Redis that there is not has a state")

@@ -14,6 +14,7 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/projections"
+	tracked "github.com/assaylabs/assay/tracking/fold"
 )
 
 const (
@@ -37,12 +38,13 @@ type Service struct {
 	ping     ping
 }
 
-// New returns the queries on a ledger and its read models; redis may be nil.
-func New(store *eventstore.Store, follower *projections.Follower, redis *projections.Redis, pool *pgxpool.Pool) *Service {
+// New returns the queries on a ledger and its read models; redis may be nil. The
+// deriver may be shared: it holds all of the ledger that evaluation depends on.
+func New(store *eventstore.Store, follower *projections.Follower, redis *projections.Redis, pool *pgxpool.Pool, deriver tracked.Deriver) *Service {
 	reading := &postgres{pool: pool}
 	return &Service{
 		store: store, follower: follower, redis: redis,
-		postgres: reading, results: newResults(store, reading), strays: newStrays(),
+		postgres: reading, results: newResults(store, reading, deriver), strays: newStrays(),
 	}
 }
 

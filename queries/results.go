@@ -15,7 +15,6 @@ import (
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
-	"github.com/assaylabs/assay/tracking/derive"
 	tracked "github.com/assaylabs/assay/tracking/fold"
 	"github.com/assaylabs/assay/tracking/tally"
 )
@@ -112,10 +111,10 @@ type counted struct {
 	batch    int64
 }
 
-func newResults(store *eventstore.Store, p *postgres) *results {
+func newResults(store *eventstore.Store, p *postgres, deriver tracked.Deriver) *results {
 	r := &results{
 		store: store, postgres: p, bounds: tally.NewBounds(),
-		past: &tracked.Past{Pool: p.pool, Deriver: derive.New(p.pool)},
+		past: &tracked.Past{Pool: p.pool, Deriver: deriver},
 	}
 	r.recounts = newRecounts(r.past)
 	// Sizes above 0 are no fault.

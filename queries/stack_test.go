@@ -16,6 +16,7 @@ import (
 	"github.com/assaylabs/assay/internal/pgtest"
 	"github.com/assaylabs/assay/internal/redistest"
 	"github.com/assaylabs/assay/projections"
+	"github.com/assaylabs/assay/tracking/derive"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -50,7 +51,7 @@ func stackOn(t testing.TB, ledger ledgertest.Ledger, redisURL string) *stack {
 		ledgertest.Run(t, run)
 	}
 	return &stack{
-		Service: New(store, follower, projection, pool), commands: commands.New(store),
+		Service: New(store, follower, projection, pool, derive.New(pool)), commands: commands.New(store),
 		ledger: ledger, client: client, redisURL: redisURL,
 	}
 }

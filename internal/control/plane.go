@@ -112,7 +112,7 @@ func (p *Plane) open(ctx context.Context) error {
 		p.Registry.MustRegister(p.redis)
 	}
 	p.Commands = commands.New(p.Store)
-	p.Queries = queries.New(p.Store, p.Follower, p.redis, reading)
+	p.Queries = queries.New(p.Store, p.Follower, p.redis, reading, p.Deriver)
 	return nil
 }
 
