@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/assaylabs/assay/internal/programs"
 )
 
 // Whatever is taken away, users get answers, and the right ones.
@@ -27,7 +29,7 @@ func (s *stage) play(t *testing.T, u *users, while time.Duration) {
 	u.enter(t, "Postgres is gone")
 	s.postgres.Kill()
 	time.Sleep(while)
-	if res := s.control.send(http.MethodPatch, "/experiments/e1/status", `{"status":"active"}`); res.status < 500 {
+	if res := s.control.Send(http.MethodPatch, "/experiments/e1/status", `{"status":"active"}`); res.Status < 500 {
 		t.Errorf("a command without Postgres: %s", res)
 	}
 	s.restartPostgres(t)
@@ -74,8 +76,8 @@ func (s *stage) play(t *testing.T, u *users, while time.Duration) {
 
 	u.enter(t, "restarted with everything gone")
 	s.edge.restart(t, nil)
-	if res := s.ask(); res.position() != s.position || !res.stale() {
-		t.Errorf("after a restart: position %d, stale %v, want position %d and stale", res.position(), res.stale(), s.position)
+	if res := s.ask(); positionOf(res) != s.position || !isStale(res) {
+		t.Errorf("after a restart: position %d, stale %v, want position %d and stale", positionOf(res), isStale(res), s.position)
 	}
 	if got := s.dependency(t, "snapshot"); got != "stale" {
 		t.Errorf("the edge says that its snapshot is %s", got)
@@ -87,8 +89,8 @@ func (s *stage) play(t *testing.T, u *users, while time.Duration) {
 		s.corruptSnapshot(t)
 		u.forget() // the one time that an edge may go back
 	})
-	if res := s.ask(); res.status != http.StatusOK || res.position() >= s.position || !res.stale() {
-		t.Errorf("from the older copy: %s at %d, stale %v", res, res.position(), res.stale())
+	if res := s.ask(); res.Status != http.StatusOK || positionOf(res) >= s.position || !isStale(res) {
+		t.Errorf("from the older copy: %s at %d, stale %v", res, positionOf(res), isStale(res))
 	}
 	time.Sleep(while)
 
@@ -100,10 +102,10 @@ func (s *stage) play(t *testing.T, u *users, while time.Duration) {
 	}
 	s.toggle(t, 8)
 	t.Logf("followed after everything came back after %v", s.follows(t))
-	eventually(t, func() error {
+	programs.Eventually(t, func() error {
 		s.toggle(t, 9)
 		s.follows(t)
-		if redis := s.dependency(t, "redis"); s.ask().stale() || redis != "up" {
+		if redis := s.dependency(t, "redis"); isStale(s.ask()) || redis != "up" {
 			return fmt.Errorf("the edge is stale, or Redis not up but %s", redis)
 		}
 		return nil
@@ -121,7 +123,7 @@ func (s *stage) restartPostgres(t testing.TB) {
 func (s *stage) editRedis(t testing.TB) {
 	t.Helper()
 	var docs map[string]string
-	eventually(t, func() (err error) {
+	programs.Eventually(t, func() (err error) {
 		docs, err = s.client.HGetAll(t.Context(), "experiments_map").Result()
 		if err == nil && len(docs) < experiments {
 			err = fmt.Errorf("%d documents in Redis", len(docs))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/assaylabs/assay/feed"
+	"github.com/assaylabs/assay/internal/programs"
 )
 
 const (
@@ -70,14 +71,14 @@ func gather(b *testing.B, s *stage) *audience {
 	start := s.position - 1
 	everybody := a.expect(s.position)
 	for range listeners {
-		wg.Go(func() { a.listen(ctx, b, client, s.edge.addr, start) })
+		wg.Go(func() { a.listen(ctx, b, client, s.edge.Addr, start) })
 	}
 	for range sdks {
-		wg.Go(func() { a.follow(ctx, &wg, s.edge.addr, start) })
+		wg.Go(func() { a.follow(ctx, &wg, s.edge.Addr, start) })
 	}
 	select {
 	case <-everybody:
-	case <-time.After(patience):
+	case <-time.After(30 * time.Second):
 		b.Fatalf("%d of %d listen", a.told[s.position], listeners+sdks)
 	}
 	return a
@@ -90,7 +91,7 @@ func (a *audience) listen(ctx context.Context, b *testing.B, client *http.Client
 		b.Error(err)
 		return
 	}
-	req.Header.Set("Authorization", "Bearer "+rootToken)
+	req.Header.Set("Authorization", "Bearer "+programs.RootToken)
 	res, err := client.Do(req)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -113,7 +114,7 @@ func (a *audience) listen(ctx context.Context, b *testing.B, client *http.Client
 
 // follow is one SDK.
 func (a *audience) follow(ctx context.Context, wg *sync.WaitGroup, addr string, last int64) {
-	f := feed.New(feed.Config{}, feed.NewControl(feed.ControlConfig{URL: "http://" + addr, Token: rootToken}))
+	f := feed.New(feed.Config{}, feed.NewControl(feed.ControlConfig{URL: "http://" + addr, Token: programs.RootToken}))
 	changed, cancel := f.Subscribe()
 	defer cancel()
 	wg.Go(func() { _ = f.Run(ctx) })
@@ -142,7 +143,7 @@ func BenchmarkPropagation(b *testing.B) {
 			acknowledged := time.Now()
 			select {
 			case <-a.expect(s.position):
-			case <-time.After(patience):
+			case <-time.After(30 * time.Second):
 				b.Fatalf("%d of %d know of position %d", a.told[s.position], listeners+sdks, s.position)
 			}
 			delays = append(delays, time.Since(acknowledged))

@@ -19,6 +19,7 @@ import (
 	"github.com/assaylabs/assay/internal/localpg"
 	"github.com/assaylabs/assay/internal/localredis"
 	"github.com/assaylabs/assay/internal/pgtest"
+	"github.com/assaylabs/assay/internal/programs"
 	"github.com/assaylabs/assay/internal/redistest"
 )
 
@@ -47,7 +48,7 @@ func newStage(t testing.TB) *stage {
 	const edgeToken = "token-of-edges"
 	s.control = newProcess(t, "assay", []string{"serve"},
 		"DATABASE_URL="+ledger.App, "MIGRATE_DATABASE_URL="+ledger.Owner, "REDIS_URL="+s.redis.URL(), "ASSAY_EDGE_TOKEN="+edgeToken)
-	s.toRedis, s.toControl = way(t, s.redis.Addr()), way(t, s.control.addr)
+	s.toRedis, s.toControl = way(t, s.redis.Addr()), way(t, s.control.Addr)
 	s.edge = newProcess(t, "assay-edge", nil,
 		"REDIS_URL=redis://"+s.toRedis.Listen, "ASSAY_CONTROL_URL=http://"+s.toControl.Listen, "ASSAY_EDGE_TOKEN="+edgeToken, "SNAPSHOT_DIR="+s.snapshots)
 	s.control.launch(t)
@@ -98,12 +99,12 @@ func (s *stage) mend() {
 // command sends one that has to succeed in the end.
 func (s *stage) command(t testing.TB, method, path, body string) {
 	t.Helper()
-	eventually(t, func() error {
-		res := s.control.send(method, path, body)
-		if res.err != nil || res.status >= 300 {
+	programs.Eventually(t, func() error {
+		res := s.control.Send(method, path, body)
+		if res.Err != nil || res.Status >= 300 {
 			return fmt.Errorf("%s %s: %s", method, path, res)
 		}
-		s.position = max(s.position, res.position())
+		s.position = max(s.position, positionOf(res))
 		return nil
 	})
 }
@@ -119,8 +120,8 @@ func (s *stage) toggle(t testing.TB, i int) {
 // follows waits until the edge serves the newest position.
 func (s *stage) follows(t testing.TB) time.Duration {
 	t.Helper()
-	return eventually(t, func() error {
-		if got := s.ask().position(); got != s.position {
+	return programs.Eventually(t, func() error {
+		if got := positionOf(s.ask()); got != s.position {
 			return fmt.Errorf("the edge is at position %d, want %d", got, s.position)
 		}
 		return nil
@@ -128,13 +129,15 @@ func (s *stage) follows(t testing.TB) time.Duration {
 }
 
 // ask is one user's question to the edge.
-func (s *stage) ask() response { return s.edge.send(http.MethodPost, "/evaluate", `{"unit":"u1"}`) }
+func (s *stage) ask() programs.Response {
+	return s.edge.Send(http.MethodPost, "/evaluate", `{"unit":"u1"}`)
+}
 
 // keeps waits until the newest position is on the edge's disk.
 func (s *stage) keeps(t testing.TB) {
 	t.Helper()
 	disk := feed.NewDisk(filepath.Join(s.snapshots, "default"), nil)
-	eventually(t, func() error {
+	programs.Eventually(t, func() error {
 		u, err := disk.Fetch(t.Context(), nil)
 		if err == nil && u.Document.Position != s.position {
 			err = fmt.Errorf("position %d is on disk, want %d", u.Document.Position, s.position)
@@ -151,8 +154,8 @@ func (s *stage) dependency(t testing.TB, name string) string {
 			State string `json:"state"`
 		} `json:"dependencies"`
 	}
-	res := s.edge.send(http.MethodGet, "/readyz", "")
-	if err := json.Unmarshal(res.body, &health); err != nil {
+	res := s.edge.Send(http.MethodGet, "/readyz", "")
+	if err := json.Unmarshal(res.Body, &health); err != nil {
 		t.Fatalf("%v: %s", err, res)
 	}
 	return health.Dependencies[name].State
@@ -166,8 +169,8 @@ func (s *stage) history(t testing.TB) []record {
 		var page struct {
 			Items []record `json:"items"`
 		}
-		res := s.control.send(http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", len(all)), "")
-		if err := json.Unmarshal(res.body, &page); err != nil || res.status != http.StatusOK {
+		res := s.control.Send(http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", len(all)), "")
+		if err := json.Unmarshal(res.Body, &page); err != nil || res.Status != http.StatusOK {
 			t.Fatalf("GET /events: %s", res)
 		}
 		if all = append(all, page.Items...); len(page.Items) < 1000 {

@@ -14,6 +14,7 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
 	"github.com/assaylabs/assay/feed"
+	"github.com/assaylabs/assay/internal/programs"
 )
 
 // many is a snapshot of so many experiments of 2 KB each.
@@ -58,22 +59,6 @@ func alone(t testing.TB, dir string) *process {
 	return newProcess(t, "assay-edge", nil, "REDIS_URL=redis://"+silent.Listen, "SNAPSHOT_DIR="+dir)
 }
 
-// resident is the process's memory in RAM, in MB.
-func (p *process) resident(t testing.TB) float64 {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.child.PID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kilobytes float64
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			_, _ = fmt.Sscan(rest, &kilobytes)
-		}
-	}
-	return kilobytes / 1_000
-}
-
 // work asks for everything that an edge prepares.
 func (p *process) work(t testing.TB) {
 	t.Helper()
@@ -83,7 +68,7 @@ func (p *process) work(t testing.TB) {
 			{http.MethodPost, "/ofrep/v1/evaluate/flags", fmt.Sprintf(`{"context":{"targetingKey":"u%d"}}`, i)},
 			{http.MethodGet, "/snapshot", ""},
 		} {
-			if res := p.send(q.method, q.path, q.body); res.err != nil || res.status != http.StatusOK {
+			if res := p.Send(q.method, q.path, q.body); res.Err != nil || res.Status != http.StatusOK {
 				t.Fatalf("%s %s: %s", q.method, q.path, res)
 			}
 		}
@@ -93,15 +78,15 @@ func (p *process) work(t testing.TB) {
 // An edge is small: it runs beside what it serves.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
+	if programs.RaceDetector {
 		t.Log("the race detector needs memory of its own")
 		return
 	}
 	p := alone(t, stored(t, many(1_000)))
 	p.launch(t)
-	fresh := p.resident(t)
+	fresh := p.Resident(t)
 	p.work(t)
-	if worked := p.resident(t); worked > 60 {
+	if worked := p.Resident(t); worked > 60 {
 		t.Errorf("%.1f MB resident with 1,000 experiments of 2 KB, %.1f MB after the start", worked, fresh)
 	} else {
 		t.Logf("%.1f MB resident after the start, %.1f MB after work", fresh, worked)
@@ -114,9 +99,9 @@ func BenchmarkStart(b *testing.B) {
 	p := alone(b, stored(b, many(1_000)))
 	var total time.Duration
 	for b.Loop() {
-		p.kill()
+		p.Kill()
 		start := time.Now()
-		p.begin(b)
+		p.Begin(b)
 		for p.ask() != nil {
 			time.Sleep(time.Millisecond)
 		}
@@ -124,12 +109,12 @@ func BenchmarkStart(b *testing.B) {
 	}
 	b.ReportMetric(float64(total.Microseconds())/1_000/float64(b.N), "ms/start")
 	p.work(b)
-	b.ReportMetric(p.resident(b), "MB-resident")
+	b.ReportMetric(p.Resident(b), "MB-resident")
 }
 
 // ask asks once for one evaluation.
 func (p *process) ask() error {
-	if res := p.send(http.MethodPost, "/evaluate", `{"unit":"u1","experiments":["e1"]}`); res.err != nil || res.status != http.StatusOK {
+	if res := p.Send(http.MethodPost, "/evaluate", `{"unit":"u1","experiments":["e1"]}`); res.Err != nil || res.Status != http.StatusOK {
 		return fmt.Errorf("%s", res)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/assaylabs/assay/internal/localpg"
 	"github.com/assaylabs/assay/internal/natstest"
 	"github.com/assaylabs/assay/internal/pgtest"
+	"github.com/assaylabs/assay/internal/programs"
 	"github.com/assaylabs/assay/internal/redistest"
 )
 
@@ -26,7 +27,7 @@ func TestTrackingOutlivesPostgres(t *testing.T) {
 	control := newProcess(t, "assay", []string{"serve"}, append(common, "DATABASE_URL="+ledger.App, "MIGRATE_DATABASE_URL="+ledger.Owner)...)
 	edge := newProcess(t, "assay-edge", nil, append(common, "SNAPSHOT_DIR="+t.TempDir())...)
 	control.launch(t)
-	if res := control.send(http.MethodPost, "/experiments", `{"name":"x"}`); res.status != http.StatusCreated {
+	if res := control.Send(http.MethodPost, "/experiments", `{"name":"x"}`); res.Status != http.StatusCreated {
 		t.Fatal(res)
 	}
 	edge.launch(t)
@@ -37,8 +38,8 @@ func TestTrackingOutlivesPostgres(t *testing.T) {
 		ids = append(ids, id)
 		body := fmt.Sprintf(`{"events":[{"id":%q,"type":"event","name":"purchase","at":%q,"unit":"u1"}]}`, id, time.Now().UTC().Format(time.RFC3339))
 		for range 2 {
-			eventually(t, func() error {
-				if res := p.send(http.MethodPost, "/track", body); res.status != http.StatusAccepted {
+			programs.Eventually(t, func() error {
+				if res := p.Send(http.MethodPost, "/track", body); res.Status != http.StatusAccepted {
 					return fmt.Errorf("track: %s", res)
 				}
 				return nil
@@ -49,7 +50,7 @@ func TestTrackingOutlivesPostgres(t *testing.T) {
 	track(edge)
 	postgres.Kill()
 	track(control)
-	control.kill()
+	control.Kill()
 	track(edge)
 	if err := postgres.Restart(t.Context()); err != nil {
 		t.Fatal(err)
@@ -60,7 +61,7 @@ func TestTrackingOutlivesPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	eventually(t, func() error {
+	programs.Eventually(t, func() error {
 		var rows, distinct int
 		err := conn.QueryRow(t.Context(), "select count(*), count(distinct id) from tracked where id = any($1)", ids).Scan(&rows, &distinct)
 		if err == nil && (rows != len(ids) || distinct != len(ids)) {

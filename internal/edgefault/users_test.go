@@ -56,21 +56,21 @@ func (u *users) ask(p *process, user int) {
 	a := answer{unit: fmt.Sprintf("u%d", rand.IntN(10_000)), country: []string{"US", "DE"}[rand.IntN(2)]}
 	p.up.RLock()
 	defer p.up.RUnlock()
-	res := p.send(http.MethodPost, "/evaluate", fmt.Sprintf(`{"unit":%q,"attributes":{"country":%q}}`, a.unit, a.country))
+	res := p.Send(http.MethodPost, "/evaluate", fmt.Sprintf(`{"unit":%q,"attributes":{"country":%q}}`, a.unit, a.country))
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	a.body, a.scene = res.body, u.scene
-	if res.stale() {
+	a.body, a.scene = res.Body, u.scene
+	if isStale(res) {
 		u.stale++
 	}
-	if res.err != nil || res.status != http.StatusOK {
-		u.failed[fmt.Sprintf("%s: %s answers %s", u.scene, p.name, res)]++
+	if res.Err != nil || res.Status != http.StatusOK {
+		u.failed[fmt.Sprintf("%s: %s answers %s", u.scene, p.Name, res)]++
 		return
 	}
-	if last := u.last[user]; res.position() < last {
-		u.failed[fmt.Sprintf("%s: %s goes back from position %d to %d", u.scene, p.name, last, res.position())]++
+	if last := u.last[user]; positionOf(res) < last {
+		u.failed[fmt.Sprintf("%s: %s goes back from position %d to %d", u.scene, p.Name, last, positionOf(res))]++
 	}
-	u.last[user] = res.position()
+	u.last[user] = positionOf(res)
 	u.answers = append(u.answers, a)
 }
 

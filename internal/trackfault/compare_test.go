@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/assaylabs/assay/internal/programs"
 	"github.com/assaylabs/assay/internal/simulate"
 	"github.com/assaylabs/assay/tracking/fold"
 	"github.com/assaylabs/assay/tracking/tally"
@@ -157,7 +158,7 @@ func (s *stage) recount(t testing.TB, p *past, key string, phase int) *recount {
 	}
 	for _, use := range r.Metrics {
 		var m metric
-		decode(t, s.servers[0].must(t, http.MethodGet, "/metric-definitions/"+use.Metric, ""), &m)
+		decode(t, must(t, s.servers[0], http.MethodGet, "/metric-definitions/"+use.Metric, ""), &m)
 		r.metrics = append(r.metrics, m)
 	}
 	return r
@@ -271,7 +272,7 @@ func (s *sums) String() string {
 // experiments ask for now.
 func (s *stage) settles(t testing.TB) time.Duration {
 	t.Helper()
-	return eventually(t, func() error {
+	return programs.Eventually(t, func() error {
 		var behind, building int64
 		err := s.pool.QueryRow(t.Context(), `select (select batch from track_head) - (select batch from track_rounds where state = 'serving'),
 			(select count(*) from track_plans where state = 'building')`).Scan(&behind, &building)
@@ -287,7 +288,7 @@ func (s *stage) plans(t testing.TB, p *past, metric string, keys ...string) {
 	t.Helper()
 	for _, key := range keys {
 		now := p.now(key)
-		eventually(t, func() error {
+		programs.Eventually(t, func() error {
 			r, err := fold.Read(context.WithoutCancel(t.Context()), s.pool, uuid.MustParse(now.ID), now.Phase)
 			if err == nil && !slices.ContainsFunc(r.Plan.Metrics, func(m tally.Metric) bool { return m.Key == metric }) {
 				doc, _ := json.Marshal(r.Plan)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/assaylabs/assay/internal/programs"
 	"github.com/assaylabs/assay/internal/simulate"
 )
 
@@ -44,7 +45,7 @@ func play(t *testing.T, cfg simulate.Config, nodes, kills int) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	record := &bytes.Buffer{}
-	cfg.URLs, cfg.Token, cfg.Seed, cfg.Record = s.urls(), rootToken, seed, record
+	cfg.URLs, cfg.Token, cfg.Seed, cfg.Record = s.urls(), programs.RootToken, seed, record
 	cfg.Days, cfg.Warmup, cfg.Staff, cfg.Bots = 10, 4, 20, 1
 	cfg.Duplicates, cfg.Late, cfg.Reorder, cfg.Batch = 0.1, 0.02, 500, 50
 	cfg.Patience = 2 * time.Second // some batches are given up: nobody knows what became of them
@@ -76,7 +77,7 @@ func play(t *testing.T, cfg simulate.Config, nodes, kills int) {
 		t.Fatal(err)
 	}
 	for _, p := range s.all() {
-		p.ready(t)
+		p.Ready(t)
 	}
 	s.drained(t)
 	keys := []string{"sim-checkout", "sim-same", "sim-ranking", "sim-lossy", "sim-device"}
@@ -94,8 +95,8 @@ func play(t *testing.T, cfg simulate.Config, nodes, kills int) {
 // opened waits until the last of the simulator's experiments is switched on.
 func (s *stage) opened(t *testing.T) {
 	t.Helper()
-	eventually(t, func() error {
-		body, err := s.servers[1].send(http.MethodGet, "/experiments/sim-device", "")
+	programs.Eventually(t, func() error {
+		body, err := ask(s.servers[1], http.MethodGet, "/experiments/sim-device", "")
 		if err == nil && !bytes.Contains(body, []byte(`"status":"active"`)) {
 			err = errors.New("it is not active")
 		}
@@ -116,12 +117,12 @@ func (s *stage) fault(t *testing.T, r *rand.Rand, which int) {
 	t.Helper()
 	time.Sleep(time.Duration(r.IntN(600)) * time.Millisecond)
 	pause := time.Duration(r.IntN(400)) * time.Millisecond
-	programs := s.all()
-	switch n := which - len(programs); {
+	all := s.all()
+	switch n := which - len(all); {
 	case n < 0:
-		programs[which].kill()
+		all[which].Kill()
 		time.Sleep(pause)
-		programs[which].begin(t)
+		all[which].Begin(t)
 	case n == 0:
 		s.redis.Kill()
 		time.Sleep(pause)

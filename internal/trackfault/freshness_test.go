@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/assaylabs/assay/internal/programs"
 	"github.com/assaylabs/assay/internal/simulate"
 )
 
@@ -22,7 +23,7 @@ import (
 // count when they are given as much as they take.
 func BenchmarkFreshness(b *testing.B) {
 	s := newStage(b, 0)
-	cfg := simulate.Config{URLs: s.urls(), Token: rootToken, Seed: 1, Units: 50_000, Days: 10, Warmup: 4, Events: 100_000, Batch: 20}
+	cfg := simulate.Config{URLs: s.urls(), Token: programs.RootToken, Seed: 1, Units: 50_000, Days: 10, Warmup: 4, Events: 100_000, Batch: 20}
 	if testing.Short() {
 		cfg.Events = 3_000
 	}
@@ -58,15 +59,15 @@ func BenchmarkFreshness(b *testing.B) {
 func (s *stage) freshness(b *testing.B) time.Duration {
 	b.Helper()
 	id := uuid.NewString()
-	s.servers[0].must(b, http.MethodPost, "/track", fmt.Sprintf(`{"events":[{"id":%q,"type":"event","at":%q,"unit":"probe","name":"probe"}]}`,
+	must(b, s.servers[0], http.MethodPost, "/track", fmt.Sprintf(`{"events":[{"id":%q,"type":"event","at":%q,"unit":"probe","name":"probe"}]}`,
 		id, time.Now().UTC().Format(time.RFC3339Nano)))
 	acknowledged := time.Now()
 	var batch int64
 	if err := s.pool.QueryRow(b.Context(), "select batch from tracked where id = $1", id).Scan(&batch); err != nil {
 		b.Fatal(err)
 	}
-	eventually(b, func() error {
-		body, err := s.servers[1].send(http.MethodGet, "/experiments/sim-checkout/results", "")
+	programs.Eventually(b, func() error {
+		body, err := ask(s.servers[1], http.MethodGet, "/experiments/sim-checkout/results", "")
 		if err != nil {
 			return err
 		}

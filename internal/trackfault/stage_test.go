@@ -15,6 +15,7 @@ import (
 	"github.com/assaylabs/assay/internal/localredis"
 	"github.com/assaylabs/assay/internal/natstest"
 	"github.com/assaylabs/assay/internal/pgtest"
+	"github.com/assaylabs/assay/internal/programs"
 	"github.com/assaylabs/assay/internal/redistest"
 )
 
@@ -25,8 +26,8 @@ type stage struct {
 	redis    *localredis.Server
 	nats     *natstest.Cluster // nil without
 	pool     *pgxpool.Pool
-	servers  []*process
-	edge     *process
+	servers  []*programs.Process
+	edge     *programs.Process
 }
 
 // newStage starts all of it, with so many nodes of NATS.
@@ -40,15 +41,15 @@ func newStage(t testing.TB, nodes int) *stage {
 		env = append(env, "NATS_URL="+s.nats.URL())
 	}
 	for range 3 {
-		s.servers = append(s.servers, newProcess(t, "assay", []string{"serve"},
+		s.servers = append(s.servers, programs.New(t, "assay", []string{"serve"},
 			append(env[:len(env):len(env)], "DATABASE_URL="+ledger.App, "MIGRATE_DATABASE_URL="+ledger.Owner)...))
 	}
-	s.edge = newProcess(t, "assay-edge", nil, append(env[:len(env):len(env)], "ASSAY_CONTROL_URL="+s.servers[0].url())...)
+	s.edge = programs.New(t, "assay-edge", nil, append(env[:len(env):len(env)], "ASSAY_CONTROL_URL="+s.servers[0].URL())...)
 	for _, p := range s.all() {
-		p.begin(t)
+		p.Begin(t)
 	}
 	for _, p := range s.all() {
-		p.ready(t)
+		p.Ready(t)
 	}
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), ledger.Owner); err != nil {
@@ -58,12 +59,12 @@ func newStage(t testing.TB, nodes int) *stage {
 	return s
 }
 
-func (s *stage) all() []*process { return append([]*process{s.edge}, s.servers...) }
+func (s *stage) all() []*programs.Process { return append([]*programs.Process{s.edge}, s.servers...) }
 
 func (s *stage) urls() []string {
 	var all []string
 	for _, p := range append(s.servers, s.edge) {
-		all = append(all, p.url())
+		all = append(all, p.URL())
 	}
 	return all
 }
@@ -72,9 +73,9 @@ func (s *stage) urls() []string {
 func (s *stage) command(t testing.TB, method, path, body string) {
 	t.Helper()
 	turn := 0
-	eventually(t, func() error {
+	programs.Eventually(t, func() error {
 		turn++
-		_, err := s.servers[turn%len(s.servers)].send(method, path, body)
+		_, err := ask(s.servers[turn%len(s.servers)], method, path, body)
 		return err
 	})
 }
@@ -85,7 +86,7 @@ func (s *stage) drained(t testing.TB) {
 	if s.nats == nil {
 		return
 	}
-	eventually(t, func() error {
+	programs.Eventually(t, func() error {
 		conn, err := nats.Connect(s.nats.URL())
 		if err != nil {
 			return err
@@ -109,7 +110,7 @@ func (s *stage) history(t testing.TB) []record {
 	var all []record
 	for {
 		var page struct{ Items []record }
-		decode(t, s.servers[0].must(t, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", len(all)), ""), &page)
+		decode(t, must(t, s.servers[0], http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", len(all)), ""), &page)
 		if all = append(all, page.Items...); len(page.Items) < 1000 {
 			return all
 		}

@@ -1,5 +1,0 @@
-//go:build !race
-
-package edgefault
-
-const raceDetector = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package trackfault
-
-const raceDetector = false
