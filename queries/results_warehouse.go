@@ -40,7 +40,8 @@ func (s *Service) WarehouseResults(ctx context.Context, ref string, db warehouse
 	if err != nil {
 		return Readout{}, err
 	}
-	if len(u.epochs) > 1 {
+	pooled := len(u.epochs) > 1
+	if pooled {
 		blind, told := *u, *u.story
 		told.epochs = nil
 		blind.story = &told
@@ -50,7 +51,28 @@ func (s *Service) WarehouseResults(ctx context.Context, ref string, db warehouse
 	if err != nil {
 		return Readout{}, err
 	}
+	if pooled {
+		doc.markPooled()
+	}
 	return seal(doc)
+}
+
+// markPooled warns that units of several splits are compared together: what
+// changed with the split may pass for an effect.
+func (r *Results) markPooled() {
+	mark := func(metrics []MetricResult) {
+		for _, m := range metrics {
+			for v := 1; v < len(m.Variations); v++ {
+				m.Variations[v].Flags = append(m.Variations[v].Flags, "epochs_pooled")
+			}
+		}
+	}
+	mark(r.Metrics)
+	if r.Breakdown != nil {
+		for _, value := range r.Breakdown.Values {
+			mark(value.Metrics)
+		}
+	}
 }
 
 // excluded are the members of the segments that are left out.
