@@ -18,11 +18,22 @@ func levelOf(err error) slog.Level {
 	return slog.LevelError
 }
 
-// isAway says that the connection failed, or the server ended the session.
+// isStrained says that an error code's class is one of transactions rolled back,
+// resources that ran out, or an operator's (or a time limit's) intervention.
+func isStrained(code string) bool {
+	switch code[:min(2, len(code))] {
+	case "40", "53", "57":
+		return true
+	}
+	return false
+}
+
+// isAway says that the connection failed, the server ended the session, or it
+// could not go on with a statement for reasons of its own.
 func isAway(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.SeverityUnlocalized != "ERROR"
+		return pg.SeverityUnlocalized != "ERROR" || isStrained(pg.Code)
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error
