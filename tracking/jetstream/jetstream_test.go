@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/localpg"
@@ -61,9 +62,9 @@ func loading(t *testing.T, stream *jetstream.Stream, l ledgertest.Ledger) (stop 
 
 // arrived says what is wrong unless the database has all of these events, and
 // each once.
-func arrived(t *testing.T, l ledgertest.Ledger, ids []uuid.UUID) error {
+func arrived(t *testing.T, pool *pgxpool.Pool, ids []uuid.UUID) error {
 	var rows, found int
-	err := l.Superuser(t).QueryRow(t.Context(), "select count(*), count(distinct id) from tracked where id = any($1)", ids).Scan(&rows, &found)
+	err := pool.QueryRow(t.Context(), "select count(*), count(distinct id) from tracked where id = any($1)", ids).Scan(&rows, &found)
 	if err == nil && (rows != len(ids) || found != rows) {
 		err = fmt.Errorf("%d rows of %d events, want one of each of %d", rows, found, len(ids))
 	}
@@ -106,6 +107,7 @@ func TestLoad(t *testing.T) {
 	cluster := natstest.Start(t, 1)
 	server := pgtest.Dedicated(t, nil)
 	l := ledgertest.Migrate(t, server.URL(localpg.Superuser, "postgres"))
+	pool := l.Pool(t)
 	for _, namespace := range []string{"", "staging"} {
 		stream := open(t, jetstream.Config{URL: cluster.URL(), Namespace: namespace})
 		stop := loading(t, stream, l)
@@ -116,12 +118,12 @@ func TestLoad(t *testing.T) {
 		if err := server.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 30*time.Second, func() error { return arrived(t, l, idsOf(list)) })
+		eventually(t, 30*time.Second, func() error { return arrived(t, pool, idsOf(list)) })
 		for _, e := range []tracking.Event{list[0], list[len(list)-1]} {
 			var unit string
 			var at time.Time
 			var value int64
-			if err := l.Superuser(t).QueryRow(t.Context(), "select unit_id, at, value from tracked where id = $1", e.ID).Scan(&unit, &at, &value); err != nil {
+			if err := pool.QueryRow(t.Context(), "select unit_id, at, value from tracked where id = $1", e.ID).Scan(&unit, &at, &value); err != nil {
 				t.Fatal(err)
 			}
 			if unit != e.Unit || !at.Equal(e.At) || value != int64(*e.Value) {
@@ -154,6 +156,7 @@ func TestDown(t *testing.T) {
 	t.Parallel()
 	cluster := natstest.Start(t, 1)
 	l := ledgertest.New(t)
+	pool := l.Pool(t)
 	stream := open(t, jetstream.Config{URL: cluster.URL()})
 	loading(t, stream, l)
 	put(t, stream, events(1))
@@ -165,7 +168,7 @@ func TestDown(t *testing.T) {
 	list := events(3)
 	put(t, stream, list)
 	put(t, stream, list) // sent again: the same message
-	eventually(t, 30*time.Second, func() error { return arrived(t, l, idsOf(list)) })
+	eventually(t, 30*time.Second, func() error { return arrived(t, pool, idsOf(list)) })
 }
 
 // Whatever node of three is killed, and whenever, what was acknowledged arrives.
@@ -186,6 +189,7 @@ func losesNothing(t *testing.T, kills int) {
 	t.Helper()
 	cluster := natstest.Start(t, 3)
 	l := ledgertest.New(t)
+	pool := l.Pool(t)
 	first, second := open(t, jetstream.Config{URL: cluster.URL()}), open(t, jetstream.Config{URL: cluster.URL()})
 	stop := loading(t, first, l)
 	loading(t, second, l)
@@ -223,7 +227,7 @@ func losesNothing(t *testing.T, kills int) {
 	stop() // the other loader gets what this one had
 	cancel()
 	writers.Wait()
-	eventually(t, 90*time.Second, func() error { return arrived(t, l, acknowledged) })
+	eventually(t, 90*time.Second, func() error { return arrived(t, pool, acknowledged) })
 	t.Logf("%d events acknowledged, %d requests failed, %d kills", len(acknowledged), failures, kills)
 	if len(acknowledged) == 0 {
 		t.Error("nothing was acknowledged")
