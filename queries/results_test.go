@@ -118,9 +118,10 @@ func (s *shop) visitor(t testing.TB, snapshot *evaluator.Snapshot, view *project
 // counted waits until all that is tracked is counted, by the plans of now.
 func (s *shop) counted(t testing.TB) {
 	t.Helper()
+	conn := s.ledger.Superuser(t)
 	within(t, func() error {
 		var behind, building int
-		err := s.ledger.Superuser(t).QueryRow(t.Context(), `select
+		err := conn.QueryRow(t.Context(), `select
 			(select h.batch - r.batch from track_head h, track_rounds r where r.state = 'serving'),
 			(select count(*) from track_plans where state = 'building')`).Scan(&behind, &building)
 		if err == nil && behind+building > 0 {

@@ -79,7 +79,9 @@ func newBench(t testing.TB) *bench {
 // execute runs statements as the superuser.
 func (b *bench) execute(t testing.TB, sql string, args ...any) {
 	t.Helper()
-	if _, err := b.ledger.Superuser(t).Exec(t.Context(), sql, args...); err != nil {
+	conn := b.ledger.Superuser(t)
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }

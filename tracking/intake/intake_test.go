@@ -92,7 +92,9 @@ func rows(t testing.TB, l ledgertest.Ledger) []row {
 
 func count(t testing.TB, l ledgertest.Ledger, query string) (n int) {
 	t.Helper()
-	if err := l.Superuser(t).QueryRow(t.Context(), query).Scan(&n); err != nil {
+	conn := l.Superuser(t)
+	defer conn.Close(t.Context())
+	if err := conn.QueryRow(t.Context(), query).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
