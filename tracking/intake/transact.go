@@ -79,6 +79,9 @@ func (w *writer) begin(ctx context.Context, conn *pgx.Conn, items []*item) (s st
 	}
 	w.ids = append(w.ids, copyEnd...)
 	_, err = conn.PgConn().CopyFrom(ctx, bytes.NewReader(w.ids), copyIDs)
+	if err != nil {
+		w.ids = nil // a copy that was cut off may still read them
+	}
 	if isCode(err, "23505") { // not unique
 		w.wary = waryFor
 		rollback(ctx, conn)
@@ -125,8 +128,8 @@ func (w *writer) commit(ctx context.Context, conn *pgx.Conn, s stamp, items []*i
 	}
 	w.rows = append(w.rows, copyEnd...)
 	tag, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(w.rows), copyInto+"; commit")
-	if cap(w.rows) > keptRows {
-		w.rows = nil
+	if err != nil || cap(w.rows) > keptRows {
+		w.rows = nil // a copy that was cut off may still read them
 	}
 	if err == nil && tag.String() != "COMMIT" {
 		err = fmt.Errorf("the commit became a %s", tag)
