@@ -85,12 +85,18 @@ type effect struct {
 // effectOf compares two arms; its status is OK when there is a standard error
 // above 0 and every number is finite.
 func effectOf(control, treatment Arm, lift Lift, null float64) (effect, Status) {
-	c, status := control.moments()
-	t, treatmentStatus := treatment.moments()
-	if status = worst(status, treatmentStatus); status != OK {
+	c, t, status := momentsOf(control, treatment)
+	if status != OK {
 		return effect{}, status
 	}
 	return compare(c, t, lift, null)
+}
+
+// momentsOf are those of both arms, with the worse status of the two.
+func momentsOf(control, treatment Arm) (c, t moments, status Status) {
+	c, status = control.moments()
+	t, treatmentStatus := treatment.moments()
+	return c, t, worst(status, treatmentStatus)
 }
 
 // compare is effectOf on moments. A relative effect has the variance of the delta

@@ -20,9 +20,8 @@ func FiellerCI(control, treatment Arm, alpha float64) (RatioCI, Status) {
 	if status != OK {
 		return RatioCI{}, status
 	}
-	c, status := control.moments()
-	t, treatmentStatus := treatment.moments()
-	if status = worst(status, treatmentStatus); status != OK {
+	c, t, status := momentsOf(control, treatment)
+	if status != OK {
 		return RatioCI{}, status
 	}
 	k, status := contrastFrom(c, t)
@@ -44,9 +43,8 @@ func LogRatioCI(control, treatment Arm, alpha float64) (RatioCI, Status) {
 	if status != OK {
 		return RatioCI{}, status
 	}
-	c, status := control.moments()
-	t, treatmentStatus := treatment.moments()
-	if status = worst(status, treatmentStatus); status != OK {
+	c, t, status := momentsOf(control, treatment)
+	if status != OK {
 		return RatioCI{}, status
 	}
 	if c.variance.sign() == 0 && t.variance.sign() == 0 {

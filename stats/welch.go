@@ -4,19 +4,15 @@ import "math"
 
 // Welch is Welch's t test of two arms of any kind.
 func Welch(control, treatment Arm, s Settings) (Test, Status) {
-	s, status := s.defaults()
-	if status != OK {
-		return Test{}, status
-	}
-	e, status := effectOf(control, treatment, s.Lift, s.Null)
-	if status != OK {
-		return Test{}, status
-	}
-	return e.test(s, e.df), OK
+	return unpooled(control, treatment, s, func(e effect) float64 { return e.df })
 }
 
 // ZUnpooled is Welch's test with the normal in place of Student's t.
 func ZUnpooled(control, treatment Arm, s Settings) (Test, Status) {
+	return unpooled(control, treatment, s, func(effect) float64 { return math.Inf(1) })
+}
+
+func unpooled(control, treatment Arm, s Settings, df func(effect) float64) (Test, Status) {
 	s, status := s.defaults()
 	if status != OK {
 		return Test{}, status
@@ -25,7 +21,7 @@ func ZUnpooled(control, treatment Arm, s Settings) (Test, Status) {
 	if status != OK {
 		return Test{}, status
 	}
-	return e.test(s, math.Inf(1)), OK
+	return e.test(s, df(e)), OK
 }
 
 // ZPooled tests two proportions with the variance of all units taken together, as
@@ -52,9 +48,8 @@ func pooled(control, treatment Arm, s Settings, pool func(c, t moments) (wide, S
 	if status != OK {
 		return Test{}, status
 	}
-	c, status := control.moments()
-	t, treatmentStatus := treatment.moments()
-	if status = worst(status, treatmentStatus); status != OK {
+	c, t, status := momentsOf(control, treatment)
+	if status != OK {
 		return Test{}, status
 	}
 	if c.variance, status = pool(c, t); status != OK {
