@@ -266,14 +266,5 @@ func BenchmarkTrack(b *testing.B) {
 		f(rows)
 		return float64(rows) / (cpu.seconds() - before)
 	}
-	rate(floor)
-	rate(claim)
-	var floors, claims, ratios []float64
-	for b.Loop() {
-		f, c := rate(floor), rate(claim)
-		floors, claims, ratios = append(floors, f), append(claims, c), append(ratios, c/f)
-	}
-	b.ReportMetric(median(floors), "floor-rows/cpu-s")
-	b.ReportMetric(median(claims), "track-rows/cpu-s")
-	b.ReportMetric(median(ratios), "x_floor")
+	rounds(b, func() float64 { return rate(floor) }, func() float64 { return rate(claim) }, "floor-rows/cpu-s", "track-rows/cpu-s")
 }
