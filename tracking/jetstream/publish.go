@@ -66,31 +66,27 @@ func refusal(err error) error {
 // pack makes messages of the events, each a batch as POST /track takes it.
 func (s *Stream) pack(events []tracking.Event) ([]*nats.Msg, error) {
 	var messages []*nats.Msg
-	for len(events) > 0 {
-		batch, size := tracking.Batch{}, 0
-		ids := xxh3.New()
-		for i := range events {
+	for i := 0; i < len(events); {
+		partition := xxh3.HashString(events[i].Unit) % partitions
+		data, ids, size := []byte(`{"events":[`), xxh3.New(), 0
+		for first := i; i < len(events); i++ {
 			encoded, err := json.Marshal(&events[i])
 			if err != nil {
 				return nil, err
 			}
-			if size += len(encoded) + 1; size > maxMessage && i > 0 {
+			if size += len(encoded) + 1; size > maxMessage && i > first {
 				break
 			}
-			batch.Events = append(batch.Events, encoded)
+			data = append(append(data, encoded...), ',')
 			_, _ = ids.Write(events[i].ID[:])
 		}
-		data, err := json.Marshal(batch)
-		if err != nil {
-			return nil, err
-		}
-		message := nats.NewMsg(s.subject(strconv.FormatUint(xxh3.HashString(events[0].Unit)%partitions, 10)))
-		message.Data = data
+		data[len(data)-1] = ']'
+		message := nats.NewMsg(s.subject(strconv.FormatUint(partition, 10)))
+		message.Data = append(data, '}')
 		// The same events sent again are the same message.
 		sum := ids.Sum128().Bytes()
 		message.Header.Set(jetstream.MsgIDHeader, hex.EncodeToString(sum[:]))
 		messages = append(messages, message)
-		events = events[len(batch.Events):]
 	}
 	return messages, nil
 }
