@@ -76,8 +76,8 @@ func (s *stage) play(t *testing.T, u *users, while time.Duration) {
 
 	u.enter(t, "restarted with everything gone")
 	s.edge.restart(t, nil)
-	if res := s.ask(); positionOf(res) != s.position || !isStale(res) {
-		t.Errorf("after a restart: position %d, stale %v, want position %d and stale", positionOf(res), isStale(res), s.position)
+	if res := s.ask(); res.Position() != s.position || !isStale(res) {
+		t.Errorf("after a restart: position %d, stale %v, want position %d and stale", res.Position(), isStale(res), s.position)
 	}
 	if got := s.dependency(t, "snapshot"); got != "stale" {
 		t.Errorf("the edge says that its snapshot is %s", got)
@@ -89,8 +89,8 @@ func (s *stage) play(t *testing.T, u *users, while time.Duration) {
 		s.corruptSnapshot(t)
 		u.forget() // the one time that an edge may go back
 	})
-	if res := s.ask(); res.Status != http.StatusOK || positionOf(res) >= s.position || !isStale(res) {
-		t.Errorf("from the older copy: %s at %d, stale %v", res, positionOf(res), isStale(res))
+	if res := s.ask(); res.Status != http.StatusOK || res.Position() >= s.position || !isStale(res) {
+		t.Errorf("from the older copy: %s at %d, stale %v", res, res.Position(), isStale(res))
 	}
 	time.Sleep(while)
 

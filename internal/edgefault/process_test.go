@@ -1,7 +1,6 @@
 package edgefault
 
 import (
-	"strconv"
 	"sync"
 	"testing"
 
@@ -39,12 +38,6 @@ func (p *process) restart(t testing.TB, between func()) {
 		between()
 	}
 	p.launch(t)
-}
-
-// positionOf is the ledger's position that an answer is of.
-func positionOf(r programs.Response) int64 {
-	n, _ := strconv.ParseInt(r.Header.Get("Assay-Position"), 10, 64)
-	return n
 }
 
 func isStale(r programs.Response) bool { return r.Header.Get("Assay-Stale") == "true" }

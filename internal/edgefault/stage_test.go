@@ -104,7 +104,7 @@ func (s *stage) command(t testing.TB, method, path, body string) {
 		if res.Err != nil || res.Status >= 300 {
 			return fmt.Errorf("%s %s: %s", method, path, res)
 		}
-		s.position = max(s.position, positionOf(res))
+		s.position = max(s.position, res.Position())
 		return nil
 	})
 }
@@ -121,7 +121,7 @@ func (s *stage) toggle(t testing.TB, i int) {
 func (s *stage) follows(t testing.TB) time.Duration {
 	t.Helper()
 	return programs.Eventually(t, func() error {
-		if got := positionOf(s.ask()); got != s.position {
+		if got := s.ask().Position(); got != s.position {
 			return fmt.Errorf("the edge is at position %d, want %d", got, s.position)
 		}
 		return nil

@@ -67,10 +67,10 @@ func (u *users) ask(p *process, user int) {
 		u.failed[fmt.Sprintf("%s: %s answers %s", u.scene, p.Name, res)]++
 		return
 	}
-	if last := u.last[user]; positionOf(res) < last {
-		u.failed[fmt.Sprintf("%s: %s goes back from position %d to %d", u.scene, p.Name, last, positionOf(res))]++
+	if last := u.last[user]; res.Position() < last {
+		u.failed[fmt.Sprintf("%s: %s goes back from position %d to %d", u.scene, p.Name, last, res.Position())]++
 	}
-	u.last[user] = positionOf(res)
+	u.last[user] = res.Position()
 	u.answers = append(u.answers, a)
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -167,6 +168,12 @@ type Response struct {
 
 // OK says that the request succeeded.
 func (r Response) OK() bool { return r.Err == nil && r.Status < 300 }
+
+// Position is the ledger's position that the answer is of; 0 where it tells none.
+func (r Response) Position() int64 {
+	n, _ := strconv.ParseInt(r.Header.Get("Assay-Position"), 10, 64)
+	return n
+}
 
 func (r Response) String() string {
 	if r.Err != nil {

@@ -7,22 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/pgtest"
-	"github.com/assaylabs/assay/internal/proc"
+	"github.com/assaylabs/assay/internal/programs"
 	"github.com/assaylabs/assay/sdk"
 
 	// What the server is made of: go test must not remember results over changes.
@@ -31,120 +24,53 @@ import (
 	_ "github.com/assaylabs/assay/internal/control"
 )
 
-const (
-	patience  = 30 * time.Second // bounds waits; no test passes by it
-	rootToken = "root-token-of-the-end-to-end-tests"
-)
+const patience = 30 * time.Second // bounds waits; no test passes by it
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) { programs.Main(m) }
 
 // server is an assay serve that may be killed and started again.
 type server struct {
-	url     string
-	program string
-	env     []string
-	child   *proc.Process
-	ledger  ledgertest.Ledger
+	*programs.Process
+	ledger ledgertest.Ledger
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
 	ledger := ledgertest.Migrate(t, pgtest.Database(t))
-	port, err := proc.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(port.Release)
-	s := &server{
-		url: "http://" + port.Addr(), program: build(t, "assay"), ledger: ledger,
-		env: []string{"LISTEN_ADDR=" + port.Addr(), "ASSAY_ROOT_TOKEN=" + rootToken, "DATABASE_URL=" + ledger.App, "MIGRATE_DATABASE_URL=" + ledger.Owner},
-	}
-	t.Cleanup(s.kill)
-	s.launch(t, "serve")
+	s := &server{ledger: ledger, Process: programs.New(t, "assay", []string{"serve"},
+		"DATABASE_URL="+ledger.App, "MIGRATE_DATABASE_URL="+ledger.Owner)}
+	launch(t, s.Process)
 	return s
 }
 
-// build returns the path of a program of cmd.
-func build(t *testing.T, program string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), program)
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/assaylabs/assay/cmd/"+program).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
-}
-
 // newEdge is an assay-edge that knows nothing but the server.
-func (s *server) newEdge(t *testing.T) *server {
+func (s *server) newEdge(t *testing.T) *programs.Process {
 	t.Helper()
-	port, err := proc.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(port.Release)
-	e := &server{
-		url: "http://" + port.Addr(), program: build(t, "assay-edge"),
-		env: []string{"LISTEN_ADDR=" + port.Addr(), "ASSAY_CONTROL_URL=" + s.url, "ASSAY_EDGE_TOKEN=" + rootToken},
-	}
-	t.Cleanup(e.kill)
-	e.launch(t)
+	e := programs.New(t, "assay-edge", nil, "ASSAY_CONTROL_URL="+s.URL(), "ASSAY_EDGE_TOKEN="+programs.RootToken)
+	launch(t, e)
 	return e
 }
 
-func (s *server) launch(t *testing.T, args ...string) {
+func launch(t *testing.T, p *programs.Process) {
 	t.Helper()
-	cmd := exec.Command(s.program, args...)
-	cmd.Env = s.env
-	if testing.Verbose() {
-		cmd.Stderr = os.Stderr
-	}
-	child, err := proc.Start(cmd, nil, syscall.SIGKILL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.child = child
-	eventually(t, func() error {
-		res, err := http.Get(s.url + "/readyz")
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return errors.New(res.Status)
-		}
-		return nil
-	})
+	p.Begin(t)
+	p.Ready(t)
 }
-
-// kill is kill -9.
-func (s *server) kill() { s.child.Stop(0) }
 
 // send makes a request as root, which must succeed, decodes the answer into into
 // unless that is nil, and returns the position that it is of.
 func (s *server) send(t *testing.T, method, path, body string, into any) int64 {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+rootToken)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode >= 300 {
-		t.Fatalf("%s %s: %s %s (%v)", method, path, res.Status, answer, err)
+	res := s.Send(method, path, body)
+	if !res.OK() {
+		t.Fatalf("%s %s: %s", method, path, res)
 	}
 	if into != nil {
-		if err := json.Unmarshal(answer, into); err != nil {
+		if err := json.Unmarshal(res.Body, into); err != nil {
 			t.Fatal(err)
 		}
 	}
-	position, _ := strconv.ParseInt(res.Header.Get("Assay-Position"), 10, 64)
-	return position
+	return res.Position()
 }
 
 func (s *server) toggle(t *testing.T, experiment string, active bool) int64 {
@@ -162,17 +88,6 @@ func (s *server) key(t *testing.T) string {
 	var made struct{ Token string }
 	s.send(t, http.MethodPost, "/keys", `{"name":"shop","role":"server"}`, &made)
 	return made.Token
-}
-
-func eventually(t *testing.T, f func() error) {
-	t.Helper()
-	err := errors.New("not tried")
-	for start := time.Now(); time.Since(start) < patience; time.Sleep(5 * time.Millisecond) {
-		if err = f(); err == nil {
-			return
-		}
-	}
-	t.Fatalf("still wrong after %v: %v", patience, err)
 }
 
 func newClient(t *testing.T, cfg sdk.Config) *sdk.Client {
@@ -232,7 +147,7 @@ func TestTheSDKAndAServer(t *testing.T) {
 		position = s.toggle(t, key, true)
 	}
 	dir, token := t.TempDir(), s.key(t)
-	client := newClient(t, sdk.Config{URL: s.url, Token: token, CacheDir: dir})
+	client := newClient(t, sdk.Config{URL: s.URL(), Token: token, CacheDir: dir})
 	if err := client.WaitPosition(t.Context(), position); err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +157,7 @@ func TestTheSDKAndAServer(t *testing.T) {
 	t.Run("agrees with the server", func(t *testing.T) { agree(t, s, client) })
 	t.Run("follows commands", func(t *testing.T) { follow(t, s, client) })
 	t.Run("survives the server", func(t *testing.T) {
-		survive(t, s, client, sdk.Config{URL: s.url, Token: token, CacheDir: dir})
+		survive(t, s, client, sdk.Config{URL: s.URL(), Token: token, CacheDir: dir})
 	})
 }
 
@@ -314,15 +229,15 @@ func follow(t *testing.T, s *server, client *sdk.Client) {
 func survive(t *testing.T, s *server, client *sdk.Client, cfg sdk.Config) {
 	before := answers(t, client)
 	position := client.Position()
-	eventually(t, func() error { // the copy on disk is written beside
+	programs.Eventually(t, func() error { // the copy on disk is written beside
 		offline := newClient(t, sdk.Config{URL: "http://127.0.0.1:1", Token: "x", CacheDir: cfg.CacheDir, StartWait: 100 * time.Millisecond})
 		if offline.Position() != position {
 			return fmt.Errorf("the copy is at %d", offline.Position())
 		}
 		return nil
 	})
-	s.kill()
-	eventually(t, func() error {
+	s.Kill()
+	programs.Eventually(t, func() error {
 		if !client.Stale() {
 			return errors.New("not stale")
 		}
@@ -347,7 +262,7 @@ func survive(t *testing.T, s *server, client *sdk.Client, cfg sdk.Config) {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
-	s.launch(t, "serve")
+	launch(t, s.Process)
 	position = s.toggle(t, "off", true)
 	for name, c := range map[string]*sdk.Client{"running": client, "restarted": restarted} {
 		if err := c.WaitPosition(t.Context(), position); err != nil {

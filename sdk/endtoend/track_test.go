@@ -19,7 +19,7 @@ func TestWhatIsTrackedArrives(t *testing.T) {
 	position := s.toggle(t, "button", true)
 	token := s.key(t)
 	clients := map[string]*sdk.Client{}
-	for name, url := range map[string]string{"serve": s.url, "edge": s.newEdge(t).url} {
+	for name, url := range map[string]string{"serve": s.URL(), "edge": s.newEdge(t).URL()} {
 		client, err := sdk.New(t.Context(), sdk.Config{
 			URL: url, Token: token, Log: slog.New(slog.DiscardHandler), ExposureInterval: 10 * time.Millisecond, Poll: 500 * time.Millisecond,
 		})
@@ -45,9 +45,9 @@ func TestWhatIsTrackedArrives(t *testing.T) {
 		}
 	}
 	track(0, each/2)
-	s.kill()
+	s.Kill()
 	track(each/2, each)
-	s.launch(t, "serve")
+	launch(t, s.Process)
 	for name, client := range clients {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
