@@ -60,7 +60,7 @@ type Plane struct {
 	migrated bool
 }
 
-// Open puts a control plane together. It connects to nothing yet. Close it.
+// Open puts a control plane together. It waits for no connection. Close it.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Plane, error) {
 	p := &Plane{cfg: cfg, log: log}
 	if err := p.open(ctx); err != nil {
