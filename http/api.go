@@ -21,6 +21,7 @@ import (
 
 	"github.com/assaylabs/assay/commands"
 	"github.com/assaylabs/assay/queries"
+	"github.com/assaylabs/assay/web"
 )
 
 // Config of the API. Commands and Queries are needed; the zero value of the rest
@@ -58,6 +59,7 @@ type api struct {
 	version   string
 	spec      []byte
 	docs      docsPage
+	console   *web.Console
 }
 
 // New returns the handler of the whole API. The error is a fault of the route
@@ -91,11 +93,15 @@ func newAPI(cfg Config) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
+	console, err := web.New()
+	if err != nil {
+		return nil, err
+	}
 	a := &api{
 		commands: cfg.Commands, queries: cfg.Queries,
 		rootToken: hashToken(cfg.RootToken), hasRoot: cfg.RootToken != "",
 		log: cfg.Log, meter: meter, limits: limits,
-		timeout: cfg.Timeout, version: cfg.Version,
+		timeout: cfg.Timeout, version: cfg.Version, console: console,
 	}
 	metrics := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError)})
 	return a, a.mount(metrics)

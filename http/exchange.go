@@ -87,6 +87,10 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		req.Method = http.MethodGet // net/http leaves the body out
 	}
+	if x.route = a.console.Route(r.URL.Path); x.route != "" {
+		a.serveConsole(x, req)
+		return
+	}
 	a.router.ServeHTTP(x, req)
 }
 

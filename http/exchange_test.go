@@ -97,7 +97,15 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 		allow        string
 	}{
 		{"GET", "/nothing", 404, ""},
-		{"GET", "/", 404, ""},
+		{"GET", "/index.html", 404, ""},
+		{"GET", "/consoles", 404, ""},
+		{"GET", "/assets", 404, ""},
+		{"GET", "/assets/", 404, ""},
+		{"GET", "/assets/app-0123.js", 404, ""},
+		{"GET", "/assets/../index.html", 404, ""},
+		{"POST", "/", 405, "GET, HEAD"},
+		{"OPTIONS", "/console/experiments", 405, "GET, HEAD"},
+		{"DELETE", "/assets/app-0123.js", 405, "GET, HEAD"},
 		{"GET", "//experiments", 404, ""},
 		{"GET", "/experiments/", 404, ""},
 		{"GET", "/experiments/../keys", 404, ""},
