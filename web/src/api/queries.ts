@@ -1,0 +1,59 @@
+import { queryOptions } from '@tanstack/react-query'
+import { get, send, type Answer, type Schemas } from './client'
+
+export type Experiment = Schemas['Experiment']
+export type ExperimentPatch = Schemas['ExperimentPatch']
+export type Variation = Schemas['Variation']
+export type HistoryEntry = Schemas['HistoryEntry']
+export type Layer = Schemas['Layer']
+export type Holdout = Schemas['Holdout']
+export type Segment = Schemas['Segment']
+export type Metric = Schemas['Metric']
+export type Key = Schemas['Key']
+export type Results = Schemas['Results']
+export type DailyReport = Schemas['DailyReport']
+
+interface Page<T> {
+  readonly items: readonly T[]
+  readonly next_cursor: string | null
+}
+
+/** all reads every page of a list. */
+export async function all<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}, signal?: AbortSignal): Promise<readonly T[]> {
+  const items: T[] = []
+  let cursor: string | undefined
+  do {
+    const page = await get<Page<T>>(path, { limit: 1000, ...query, cursor }, signal)
+    items.push(...page.items)
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
+  return items
+}
+
+// Keys begin with 'ledger' where an answer follows from the ledger: the stream
+// makes those anew when the ledger moves. Results move by themselves.
+
+export const experimentsQuery = queryOptions({
+  queryKey: ['ledger', 'experiments'],
+  queryFn: ({ signal }) => all<Experiment>('/experiments', { sort: 'key' }, signal),
+})
+
+export const experimentQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['ledger', 'experiment', id],
+    queryFn: ({ signal }): Promise<Answer<Experiment>> => send<Experiment>(`/experiments/${encodeURIComponent(id)}`, { signal }),
+  })
+
+export type ResourcePath = '/layers' | '/holdouts' | '/segments' | '/metric-definitions' | '/keys'
+
+const listQuery = <T>(path: ResourcePath) =>
+  queryOptions({
+    queryKey: ['ledger', path],
+    queryFn: ({ signal }) => all<T>(path, {}, signal),
+  })
+
+export const layersQuery = listQuery<Layer>('/layers')
+export const holdoutsQuery = listQuery<Holdout>('/holdouts')
+export const segmentsQuery = listQuery<Segment>('/segments')
+export const metricsQuery = listQuery<Metric>('/metric-definitions')
+export const keysQuery = listQuery<Key>('/keys')

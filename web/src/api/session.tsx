@@ -1,0 +1,85 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { asProblem, send, whenSignedOut, type Problem } from './client'
+
+export type Role = 'viewer' | 'editor' | 'admin'
+
+export interface Identity {
+  readonly actor: string
+  readonly role: Role
+  readonly method: 'key' | 'oidc'
+  readonly expires_at: string
+}
+
+type State =
+  | { readonly kind: 'asking' }
+  | { readonly kind: 'out'; readonly oidc: boolean; readonly problem: Problem | null }
+  | { readonly kind: 'in'; readonly identity: Identity }
+
+export interface Session {
+  readonly state: State
+  readonly signIn: (token: string) => Promise<void>
+  readonly signOut: () => Promise<void>
+}
+
+const Context = createContext<Session | null>(null)
+
+/** useSession says who is signed in. */
+export function useSession(): Session {
+  const session = useContext(Context)
+  if (!session) throw new Error('useSession outside SessionProvider')
+  return session
+}
+
+/** SessionProvider knows who is signed in: by the cookie, or by a token in the address's fragment. */
+export function SessionProvider({ children }: { readonly children: ReactNode }) {
+  const client = useQueryClient()
+  const [state, setState] = useState<State>({ kind: 'asking' })
+
+  const signIn = useCallback(async (token: string) => {
+    const { data } = await send<Identity>('/session', { method: 'POST', body: { token } })
+    setState({ kind: 'in', identity: data })
+  }, [])
+
+  const signOut = useCallback(async () => {
+    await send('/session', { method: 'DELETE' })
+    client.clear()
+    setState({ kind: 'out', oidc: false, problem: null })
+    void ask().then(setState)
+  }, [client])
+
+  useEffect(() => {
+    whenSignedOut(() => setState((now) => (now.kind === 'in' ? { kind: 'out', oidc: false, problem: null } : now)))
+    const token = takeToken()
+    const start = token === null ? ask() : signIn(token).then(() => null, (error: unknown): State => ({ kind: 'out', oidc: false, problem: asProblem(error) }))
+    void start.then((next) => next && setState(next))
+  }, [signIn])
+
+  const session = useMemo(() => ({ state, signIn, signOut }), [state, signIn, signOut])
+  return <Context value={session}>{children}</Context>
+}
+
+interface Who {
+  readonly actor: string | null
+  readonly sign_in: { readonly oidc: boolean }
+}
+
+async function ask(): Promise<State> {
+  try {
+    const { data } = await send<Who & Partial<Identity>>('/session')
+    if (data.actor === null) return { kind: 'out', oidc: data.sign_in.oidc, problem: null }
+    return { kind: 'in', identity: data as Identity }
+  } catch (error) {
+    const problem = asProblem(error)
+    return { kind: 'out', oidc: false, problem: problem.status === 401 ? null : problem }
+  }
+}
+
+// takeToken takes the token that `assay dev` prints in its link out of the
+// address, so that it does not stay in the history.
+function takeToken(): string | null {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token')
+  if (token === null) return null
+  history.replaceState(null, '', location.pathname + location.search)
+  return token
+}

@@ -1,0 +1,9 @@
+import { Page } from '../ui/page'
+
+export default function ExperimentsPage() {
+  return (
+    <Page title="Experiments">
+      <p className="soft">Being built.</p>
+    </Page>
+  )
+}

@@ -1,0 +1,9 @@
+import { Page } from '../ui/page'
+
+export default function HoldoutsPage() {
+  return (
+    <Page title="Holdouts">
+      <p className="soft">Being built.</p>
+    </Page>
+  )
+}

@@ -1,0 +1,47 @@
+import { useEffect, type ReactNode } from 'react'
+import { Link } from 'wouter'
+import styles from './page.module.css'
+
+export interface PageProps {
+  readonly title: string
+  /** What stands beside the title: status, badges. */
+  readonly beside?: ReactNode
+  readonly about?: ReactNode
+  readonly actions?: ReactNode
+  /** Where one comes from. */
+  readonly crumbs?: readonly { readonly href: string; readonly text: string }[]
+  readonly narrow?: boolean
+  readonly children: ReactNode
+}
+
+/** Page is the frame of every page: its title names the document too. */
+export function Page({ title, beside, about, actions, crumbs = [], narrow = false, children }: PageProps) {
+  useEffect(() => {
+    document.title = `${title} · Assay`
+  }, [title])
+  return (
+    <div className={`${styles.page} ${narrow ? styles.narrow : ''}`}>
+      <header className={styles.head}>
+        <div className={styles.titles}>
+          {crumbs.length > 0 && (
+            <nav className={styles.crumbs} aria-label="Breadcrumb">
+              {crumbs.map((crumb) => (
+                <span key={crumb.href} className="row">
+                  <Link href={crumb.href}>{crumb.text}</Link>
+                  <span aria-hidden>/</span>
+                </span>
+              ))}
+            </nav>
+          )}
+          <div className={styles.title}>
+            <h1>{title}</h1>
+            {beside}
+          </div>
+          {about !== undefined && <p className={styles.about}>{about}</p>}
+        </div>
+        {actions !== undefined && <div className={`${styles.actions} no-print`}>{actions}</div>}
+      </header>
+      {children}
+    </div>
+  )
+}
