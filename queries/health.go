@@ -13,9 +13,10 @@ import (
 
 const (
 	// pingTime bounds the question whether Postgres answers; pingAge is how long
-	// the answer is taken for true.
+	// the answer is taken for true: together how late its loss may be told, however
+	// many ask.
 	pingTime = 500 * time.Millisecond
-	pingAge  = time.Second
+	pingAge  = 400 * time.Millisecond
 )
 
 // The statuses of Health.
@@ -53,7 +54,7 @@ type Dependency struct {
 	Lag      int64  `json:"lag"`
 }
 
-// Health looks at Postgres (at most once a second), Redis, if there is one, and
+// Health looks at Postgres (a few times a second at most), Redis, if there is one, and
 // this process's memory.
 func (s *Service) Health(ctx context.Context) Health {
 	known := s.known()
