@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/redistest"
 )
@@ -47,4 +48,43 @@ func BenchmarkList(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A calendar of 400 closed days, on each of which 50 experiments changed, in short
+// and in full.
+func BenchmarkDaysOfAYear(b *testing.B) {
+	s := newStack(b)
+	const many = `
+		update event_head set began_at = date_trunc('day', now()) - interval '400 days';
+		insert into daily_state select d, 10, 20, 50, 100, 1, 2, decode(repeat('00', 32), 'hex')
+			from generate_series(current_date - 399, current_date, '1 day') d;
+		insert into daily_reports select d, json_build_object('date', d::date, 'final', true, 'active', 10, 'inactive', 20,
+				'changed_experiments', 50, 'total_changes', 100, 'from_position', 1, 'to_position', 2, 'checkpoint', '2:' || repeat('0', 64),
+				'experiments', (select json_agg(json_build_object('experiment_id', gen_random_uuid(), 'key', 'checkout-button-' || i,
+					'name', 'Checkout button ' || i, 'changes', 2)) from generate_series(1, 50) i)), 1
+			from generate_series(current_date - 399, current_date - 1, '1 day') d;
+		analyze`
+	if _, err := s.ledger.Superuser(b).Exec(b.Context(), many); err != nil {
+		b.Fatal(err)
+	}
+	today, err := s.store.Head(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	to := domain.DateOf(today.Now)
+	from := to - maxDays + 1
+	b.Run("short", func(b *testing.B) {
+		for b.Loop() {
+			if all, err := s.DailySummaries(b.Context(), from, to); err != nil || len(all) != maxDays || !all[0].Final || all[0].ChangedExperiments != 50 {
+				b.Fatal(len(all), err)
+			}
+		}
+	})
+	b.Run("full", func(b *testing.B) {
+		for b.Loop() {
+			if all, err := s.DailyReports(b.Context(), from, to); err != nil || len(all) != maxDays || len(all[0].Experiments) != 50 {
+				b.Fatal(len(all), err)
+			}
+		}
+	})
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/assaylabs/assay/domain"
 )
 
-// maxDays bounds the days of one query.
-const maxDays = 366
+// maxDays bounds the days of one query: a year, and the weeks that a calendar of
+// it begins and ends with.
+const maxDays = 400
 
 // DailyReport reads the report of one day: the final one, or what it would be
 // if the day ended now. A day to come, or before the ledger began, is an
@@ -112,10 +113,10 @@ func (s span) check(field string, date domain.Date) error {
 
 // dayState is a row of daily_state; all are nil before the first.
 type dayState struct {
-	date                    *time.Time
-	active, inactive, total *int
-	from, to                *int64
-	hash                    []byte
+	date                             *time.Time
+	active, inactive, changed, total *int
+	from, to                         *int64
+	hash                             []byte
 }
 
 // report makes a day's report out of the last state up to its end.
@@ -140,22 +141,31 @@ func (d dayState) report(date domain.Date, changes []domain.DailyChange) domain.
 }
 
 // DailyReports reads the reports of days, both included, oldest first: at most
-// 366 days, of which those that the ledger knows nothing of are left out.
+// 400 days, of which those that the ledger knows nothing of are left out.
 func (s *Service) DailyReports(ctx context.Context, from, to domain.Date) ([]domain.DailyReport, error) {
-	if from > to {
-		return nil, domain.Invalid("from", "must not be after to")
-	}
-	if to-from >= maxDays {
-		return nil, domain.Invalid("to", "must be at most %d days from from", maxDays)
+	if err := checkDays(from, to); err != nil {
+		return nil, err
 	}
 	var d days
 	err := s.postgres.snapshot(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		return tx.SendBatch(ctx, d.queue(from, to)).Close()
+		b := d.queue(from, to)
+		d.queueExperiments(b, from, to)
+		return tx.SendBatch(ctx, b).Close()
 	})
 	if err != nil {
 		return nil, err
 	}
 	return d.reports(from, to)
+}
+
+func checkDays(from, to domain.Date) error {
+	if from > to {
+		return domain.Invalid("from", "must not be after to")
+	}
+	if to-from >= maxDays {
+		return domain.Invalid("to", "must be less than %d days after from", maxDays)
+	}
+	return nil
 }
 
 // days is what reports of many days are made of.
@@ -166,20 +176,27 @@ type days struct {
 	changes map[domain.Date][]domain.DailyChange
 }
 
+// queue asks for all but which experiments changed.
 func (d *days) queue(from, to domain.Date) *pgx.Batch {
-	d.final, d.changes = map[domain.Date][]byte{}, map[domain.Date][]domain.DailyChange{}
-	first, last := from.Start(), to.Start()
 	b := &pgx.Batch{}
 	b.Queue(`select recorded_at, ledger_clock(), began_at from event_head`).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&d.span.head, &d.span.now, &d.span.began)
 	})
-	b.Queue(`select date, report from daily_reports where date between $1 and $2`, first, last).Query(d.readFinal)
-	b.Queue(`select date, active, inactive, total_changes, from_position, to_position, hash from daily_state
+	b.Queue(`select date, active, inactive, changed_experiments, total_changes, from_position, to_position, hash from daily_state
 		where date between coalesce((select max(date) from daily_state where date < $1), $1) and $2 order by date`,
-		first, last).Query(d.readStates)
-	b.Queue(`select date, experiment_id, key, name, changes from daily_changes where date between $1 and $2`,
-		first, last).Query(d.readChanges)
+		from.Start(), to.Start()).Query(d.readStates)
 	return b
+}
+
+// queueExperiments asks for the reports that are final and, for the others, which
+// experiments changed.
+func (d *days) queueExperiments(b *pgx.Batch, from, to domain.Date) {
+	d.final, d.changes = map[domain.Date][]byte{}, map[domain.Date][]domain.DailyChange{}
+	first, last := from.Start(), to.Start()
+	b.Queue(`select date, report from daily_reports where date between $1 and $2`, first, last).Query(d.readFinal)
+	b.Queue(`select date, experiment_id, key, name, changes from daily_changes c where date between $1 and $2
+		and not exists (select from daily_reports r where r.date = c.date)`,
+		first, last).Query(d.readChanges)
 }
 
 func (d *days) readFinal(rows pgx.Rows) error {
@@ -194,7 +211,7 @@ func (d *days) readFinal(rows pgx.Rows) error {
 
 func (d *days) readStates(rows pgx.Rows) (err error) {
 	d.states, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s dayState, err error) {
-		err = row.Scan(&s.date, &s.active, &s.inactive, &s.total, &s.from, &s.to, &s.hash)
+		err = row.Scan(&s.date, &s.active, &s.inactive, &s.changed, &s.total, &s.from, &s.to, &s.hash)
 		return s, err
 	})
 	return err
@@ -210,22 +227,37 @@ func (d *days) readChanges(rows pgx.Rows) error {
 	return err
 }
 
-func (d *days) reports(from, to domain.Date) ([]domain.DailyReport, error) {
-	reports := []domain.DailyReport{}
+func (d *days) reports(from, to domain.Date) (reports []domain.DailyReport, err error) {
+	reports = []domain.DailyReport{}
+	d.each(from, to, func(date domain.Date, last dayState) {
+		report := last.report(date, d.changes[date])
+		if final, ok := d.final[date]; ok && err == nil {
+			report, err = parseReport(final)
+		}
+		reports = append(reports, report)
+	})
+	return reports, err
+}
+
+// each calls f with each day that the ledger knows, in order, and the last state
+// up to its end.
+func (d *days) each(from, to domain.Date, f func(date domain.Date, last dayState)) {
 	var last dayState
+	states := d.states
 	for date := max(from, d.span.first()); date <= min(to, d.span.today()); date++ {
-		for len(d.states) > 0 && domain.DateOf(*d.states[0].date) <= date {
-			last, d.states = d.states[0], d.states[1:]
+		for len(states) > 0 && domain.DateOf(*states[0].date) <= date {
+			last, states = states[0], states[1:]
 		}
-		if final, ok := d.final[date]; ok {
-			report, err := parseReport(final)
-			if err != nil {
-				return nil, err
-			}
-			reports = append(reports, report)
-			continue
-		}
-		reports = append(reports, last.report(date, d.changes[date]))
+		f(date, last)
 	}
-	return reports, nil
+}
+
+// eachDate calls f with the date of each row.
+func eachDate(rows pgx.Rows, f func(domain.Date)) error {
+	var date time.Time
+	_, err := pgx.ForEachRow(rows, []any{&date}, func() error {
+		f(domain.DateOf(date))
+		return nil
+	})
+	return err
 }

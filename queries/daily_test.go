@@ -112,6 +112,19 @@ func (s *stack) compareDays(t testing.TB, first, today domain.Date) {
 	if err != nil || len(all) != int(today-first)+1 {
 		t.Fatalf("%d reports, %v", len(all), err)
 	}
+	short, err := s.DailySummaries(t.Context(), first-2, today+2)
+	if err != nil || len(short) != len(all) {
+		t.Fatalf("%d summaries of %d reports, %v", len(short), len(all), err)
+	}
+	for i, r := range all {
+		want := DailySummary{
+			Date: r.Date, Final: r.Final, Active: r.Active, Inactive: r.Inactive, ChangedExperiments: r.ChangedExperiments,
+			TotalChanges: r.TotalChanges, FromPosition: r.FromPosition, ToPosition: r.ToPosition, Checkpoint: r.Checkpoint,
+		}
+		if short[i] != want {
+			t.Errorf("in short %+v, want %+v", short[i], want)
+		}
+	}
 	for date := first; date <= today; date++ {
 		want := fmt.Sprintf("%+v", recount(records, date))
 		one, err := s.DailyReport(t.Context(), date)
@@ -134,10 +147,13 @@ func TestDaysOfAnEmptyLedger(t *testing.T) {
 	s := newStack(t)
 	today := domain.DateOf(time.Now())
 	s.compareDays(t, today, today)
-	for _, tt := range []struct{ from, to domain.Date }{{today, today - 1}, {today - 366, today}} {
+	for _, tt := range []struct{ from, to domain.Date }{{today, today - 1}, {today - 400, today}} {
 		var invalid *domain.InvalidError
 		if _, err := s.DailyReports(t.Context(), tt.from, tt.to); !errors.As(err, &invalid) {
 			t.Errorf("from %s to %s: %v", tt.from, tt.to, err)
+		}
+		if _, err := s.DailySummaries(t.Context(), tt.from, tt.to); !errors.As(err, &invalid) {
+			t.Errorf("summaries from %s to %s: %v", tt.from, tt.to, err)
 		}
 	}
 }
