@@ -1,4 +1,4 @@
-import { cloneElement, useId, type InputHTMLAttributes, type ReactElement, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes } from 'react'
+import { cloneElement, useId, type ComponentProps, type InputHTMLAttributes, type ReactElement, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes } from 'react'
 import styles from './field.module.css'
 
 interface Control {
@@ -43,7 +43,7 @@ export function Field({ label, hint, error, optional = false, children }: FieldP
 
 const classes = (...names: (string | false | undefined)[]): string => names.filter(Boolean).join(' ')
 
-export function TextInput({ code = false, className, ...rest }: InputHTMLAttributes<HTMLInputElement> & { readonly code?: boolean }) {
+export function TextInput({ code = false, className, ...rest }: ComponentProps<'input'> & { readonly code?: boolean }) {
   return <input type="text" autoComplete="off" spellCheck={!code} {...rest} className={classes(styles.input, code && styles.code, className)} />
 }
 
