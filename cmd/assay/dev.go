@@ -7,15 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/assaylabs/assay/internal/control"
 	"github.com/assaylabs/assay/internal/dev"
+	"github.com/assaylabs/assay/internal/proc"
 )
 
 // devToken is dev's root token, unless ASSAY_ROOT_TOKEN says another: it is for
@@ -49,9 +48,7 @@ for the next start. Ctrl-C stops everything.`,
 func (p *program) runDev(ctx context.Context, o devOptions) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if underGoRun() {
-		go watchParent(ctx, stop)
-	}
+	go proc.WatchGoRun(ctx, stop)
 	cfg, err := p.devConfig(o)
 	if err != nil {
 		return err
@@ -155,26 +152,4 @@ func (n *downloadNotice) Write(b []byte) (int, error) {
 		_, _ = n.to.Write(b)
 	}
 	return n.next.Write(b)
-}
-
-// underGoRun says that go run built this program: killing go run does not end
-// its child, so the child watches.
-func underGoRun() bool {
-	path, err := os.Executable()
-	return err == nil && strings.Contains(path, "go-build")
-}
-
-// watchParent calls stop when the parent process has ended.
-func watchParent(ctx context.Context, stop func()) {
-	parent := os.Getppid()
-	for ctx.Err() == nil {
-		if os.Getppid() != parent {
-			stop()
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
 }

@@ -101,6 +101,15 @@ func (p *Process) Stop(grace time.Duration, signals ...syscall.Signal) {
 	<-p.done
 }
 
+// ExitCode is that of a child that has ended, or 128 and the signal's number when
+// a signal ended it, as shells tell it.
+func ExitCode(ended *os.ProcessState) int {
+	if status, ok := ended.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return ended.ExitCode()
+}
+
 // Port is a TCP port of 127.0.0.1 that no other [ReservePort] gives to anybody,
 // in this process or another, until it is released or this process ends.
 type Port struct {

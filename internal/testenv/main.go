@@ -18,6 +18,7 @@ import (
 
 	"github.com/assaylabs/assay/internal/localpg"
 	"github.com/assaylabs/assay/internal/pgtest"
+	"github.com/assaylabs/assay/internal/proc"
 )
 
 func main() {
@@ -70,16 +71,10 @@ func execute(args, environment []string, signals <-chan os.Signal) (int, error) 
 			_ = cmd.Process.Signal(s) // fails only when the command is gone
 		case err := <-ended:
 			var exit *exec.ExitError
-			if err == nil {
-				return 0, nil
-			}
-			if !errors.As(err, &exit) {
+			if err != nil && !errors.As(err, &exit) {
 				return 1, err
 			}
-			if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-				return 128 + int(status.Signal()), nil
-			}
-			return exit.ExitCode(), nil
+			return proc.ExitCode(cmd.ProcessState), nil
 		}
 	}
 }
