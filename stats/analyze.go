@@ -3,7 +3,7 @@ package stats
 import "slices"
 
 // Algorithm names the formulas behind a Result. It changes when numbers do.
-const Algorithm = "assay-stats/1"
+const Algorithm = "assay-stats/2"
 
 // Method is how a metric is judged.
 type Method string
@@ -148,18 +148,31 @@ func AnalyzeEpochs(spec Spec, epochs [][]Arm) Result {
 		}
 	}
 	result := Result{Arms: make([]ArmResult, len(epochs[0]))}
-	control, all := armOf(epochs, 0), make([]wide, len(epochs))
+	weights := make([][]wide, len(epochs[0]))
+	care := reckless
+	if spec.Method == Sequential {
+		care = cautiousOfSums
+	}
 	for i := 1; i < len(epochs[0]); i++ {
-		treatment := armOf(epochs, i)
-		c, weights := judge(spec, control, treatment)
-		result.Comparisons = append(result.Comparisons, c)
-		result.Arms[i] = summarize(treatment, weights)
-		for e, w := range weights {
+		j := pair(spec, armOf(epochs, 0), armOf(epochs, i), care)
+		weights[i] = j.weights
+		result.Comparisons = append(result.Comparisons, j.compare(spec, nil))
+	}
+	result.summarize(epochs, weights)
+	return result
+}
+
+// summarize fills in the arms. The weights are those of the epochs in each
+// comparison; the control has the sum of all.
+func (r *Result) summarize(epochs [][]Arm, weights [][]wide) {
+	all := make([]wide, len(epochs))
+	for i := 1; i < len(r.Arms); i++ {
+		r.Arms[i] = summarize(armOf(epochs, i), weights[i])
+		for e, w := range weights[i] {
 			all[e] = all[e].add(w)
 		}
 	}
-	result.Arms[0] = summarize(control, all)
-	return result
+	r.Arms[0] = summarize(armOf(epochs, 0), all)
 }
 
 // armOf is one arm in each of the epochs.
@@ -216,31 +229,51 @@ func summarize(epochs []Arm, weights []wide) ArmResult {
 	return a
 }
 
-// judge compares one arm with the control. The weights are those of the epochs.
-func judge(spec Spec, control, treatment []Arm) (Comparison, []wide) {
-	c := Comparison{goal: spec.Goal}
-	k, weights, status := c.pool(control, treatment, spec.Method == Sequential)
-	few := fewCounts(control, treatment)
+// paired are one arm and the control, ready to be compared.
+type paired struct {
+	Comparison
+	control, treatment []Arm
+	contrast           contrast
+	weights            []wide // of the epochs
+	status             Status
+}
+
+func pair(spec Spec, control, treatment []Arm, care caution) *paired {
+	p := &paired{Comparison: Comparison{goal: spec.Goal}, control: control, treatment: treatment}
+	p.contrast, p.weights, p.status = p.pool(control, treatment, care)
+	return p
+}
+
+// compare compares one arm with the control. What a sequential test claims is up
+// to claim, where that is not nil, once it may claim something.
+func (p *paired) compare(spec Spec, claim func(contrast) procedure) Comparison {
+	c, k := p.Comparison, p.contrast
+	few := fewCounts(p.control, p.treatment)
 	if few {
-		c.Flags = append(c.Flags, NormalApprox)
+		c.flag(NormalApprox)
 	}
-	if counts, ok := exactCounts(spec.Method, few, control, treatment); ok && (status == OK || status == ZeroVariance) {
+	if counts, ok := exactCounts(spec.Method, few, p.control, p.treatment); ok && (p.status == OK || p.status == ZeroVariance) {
 		c.Units, c.procedure = k.units, newCountsTest(counts[0], counts[1])
 		c.Effect = differenceOf(counts[0], counts[1])
-		if status == OK {
+		if p.status == OK {
 			c.StdError = k.variance.sqrt().float()
 		}
 		c.fillCounts(counts)
-		return c.at(spec.Alpha), weights
+		return c.at(spec.Alpha)
 	}
-	if status != OK {
-		return Comparison{Status: status, LiftStatus: status, Flags: c.Flags}, weights
+	if p.status != OK {
+		return Comparison{Status: p.status, LiftStatus: p.status, Flags: c.Flags}
 	}
-	return c.fill(spec, k, early(control, treatment)), weights
+	if claim == nil {
+		claim = func(k contrast) procedure { return newSequentialTest(k, spec.Alpha, spec.Tuning) }
+	}
+	return c.fill(spec, k, p.early(), claim)
 }
 
+func (p *paired) early() bool { return early(p.control, p.treatment) }
+
 // fill judges a contrast by the spec's method.
-func (c Comparison) fill(spec Spec, k contrast, early bool) Comparison {
+func (c Comparison) fill(spec Spec, k contrast, early bool, claim func(contrast) procedure) Comparison {
 	c.Units, c.Effect, c.StdError = k.units, k.difference.float(), k.variance.sqrt().float()
 	prior := spec.Prior.on(false, k.base.float())
 	post, status := BayesNormal(c.Effect, c.StdError, prior, spec.Alpha, spec.Goal == Decrease)
@@ -256,12 +289,12 @@ func (c Comparison) fill(spec Spec, k contrast, early bool) Comparison {
 		c.procedure = fixedTest{k}
 	case early:
 		c.procedure = noClaim{k}
-		c.Flags = append(c.Flags, BurnIn)
+		c.flag(BurnIn)
 	default:
-		c.procedure = newSequentialTest(k, spec.Alpha, spec.Tuning)
+		c.procedure = claim(k)
 	}
 	if ci, status := c.procedure.lift(spec.Alpha); status == UnboundedInterval || ci.G >= 0.1 {
-		c.Flags = append(c.Flags, UnstableLift)
+		c.flag(UnstableLift)
 	}
 	return c.at(spec.Alpha)
 }
@@ -303,12 +336,12 @@ func (c Comparison) direction(change float64) int {
 
 // pool averages the contrasts of the epochs that have both arms; others have no
 // weight.
-func (c *Comparison) pool(control, treatment []Arm, cautious bool) (sum contrast, weights []wide, status Status) {
+func (c *Comparison) pool(control, treatment []Arm, care caution) (sum contrast, weights []wide, status Status) {
 	var total wide
 	var reduced float64
 	weights, status = make([]wide, len(control)), OK
 	for e := range control {
-		k, reduction, s := contrastOf(control[e], treatment[e], cautious)
+		k, reduction, s := contrastOf(control[e], treatment[e], care)
 		if unbalanced(control[e], treatment[e]) {
 			c.flag(PrePeriodImbalance)
 		}

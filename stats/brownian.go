@@ -9,8 +9,10 @@ type brownian struct {
 	information []float64
 	sides       int
 
-	look    int
-	nodes   []float64 // scores at which the sub-density of the look before is known
+	look int
+	// nodes are scores at which the sub-density of the look before is known, of a
+	// symmetric test those above 0.
+	nodes   []float64
 	density []float64 // times the quadrature's weight
 }
 
@@ -19,6 +21,9 @@ const (
 	maxBrownianNodes = 2_000_000
 	// brownianReach is how many standard deviations of a step are integrated.
 	brownianReach = 8.5
+	// panelWidth is that of a panel in standard deviations of a step: ten nodes
+	// then integrate the product of two such densities to about 1e-9.
+	panelWidth = 3
 )
 
 // newBrownian refuses information that does not rise from above 0 to at most 1,
@@ -42,7 +47,7 @@ const panelNodes = 10
 // panelsOf is how many panels cover the scores of deviation at a look whose
 // neighbouring steps have at least the deviation step.
 func panelsOf(deviation, step float64) int {
-	return int(math.Ceil(2 * brownianReach * deviation / (1.5 * min(step, deviation))))
+	return int(math.Ceil(2 * brownianReach * deviation / (panelWidth * min(step, deviation))))
 }
 
 func (b *brownian) reset() {
@@ -74,6 +79,9 @@ func (b *brownian) upper(z float64) float64 {
 		if x := (score - u) / deviation; x < outermost {
 			sum += b.density[i] * normSF(x)
 		}
+		if x := (score + u) / deviation; b.sides == 2 && x < outermost {
+			sum += b.density[i] * normSF(x)
+		}
 	}
 	return sum
 }
@@ -93,10 +101,22 @@ func (b *brownian) solve(p float64) float64 {
 	if b.upper(lo) <= p {
 		return lo // all that is left may stop
 	}
+	// Without the looks before, as many would pass or more. The logarithm of upper
+	// is concave, so that Newton's steps come down to its root from there.
+	z, deviation := min(normISF(p), noStop), math.Sqrt(b.information[b.look])
+	for range 100 {
+		passed := b.upper(z)
+		step := math.Log(passed/p) * passed / (deviation * b.at(deviation*z))
+		if !finite(step) {
+			break
+		}
+		z += step
+		if math.Abs(step) < 1e-13*math.Abs(z) {
+			return z
+		}
+	}
 	target := math.Log(p)
-	return root(func(z float64) float64 {
-		return math.Log(b.upper(z)) - target
-	}, lo, noStop)
+	return root(func(z float64) float64 { return math.Log(b.upper(z)) - target }, lo, noStop)
 }
 
 // stay moves on to the next look with what has not passed z at this one.
@@ -110,9 +130,9 @@ func (b *brownian) stay(z float64) {
 	hi := min(z, brownianReach) * deviation
 	lo := -brownianReach * deviation
 	if b.sides == 2 {
-		lo = -hi
+		lo = 0
 	}
-	width := 1.5 * min(math.Sqrt(b.step(b.look)), math.Sqrt(b.step(b.look+1)))
+	width := panelWidth * min(math.Sqrt(b.step(b.look)), math.Sqrt(b.step(b.look+1)))
 	nodes, weights := panels(lo, hi, int(math.Ceil((hi-lo)/width)), panelNodes)
 	density := make([]float64, len(nodes))
 	for i, u := range nodes {
@@ -130,15 +150,21 @@ func (b *brownian) at(u float64) float64 {
 	}
 	before := b.information[b.look-1]
 	deviation := math.Sqrt(t - before)
-	// Most of what comes to u comes from near u*before/t, or from the edge of
-	// the region next to it.
-	last := b.nodes[len(b.nodes)-1]
-	centre := min(max(u*before/t, b.nodes[0]), last)
+	sum := b.near(u, u*before/t, deviation)
+	if b.sides == 2 {
+		sum += b.near(-u, -u*before/t, deviation)
+	}
+	return sum / (deviation * math.Sqrt(2*math.Pi))
+}
+
+// near sums what comes to u from the nodes: most of it comes from near the given
+// centre, or from the edge of the region next to it.
+func (b *brownian) near(u, centre, deviation float64) (sum float64) {
+	centre = min(max(centre, b.nodes[0]), b.nodes[len(b.nodes)-1])
 	from, to := search(b.nodes, centre-brownianReach*deviation), search(b.nodes, centre+brownianReach*deviation)
-	var sum float64
 	for i := from; i < to; i++ {
 		x := (u - b.nodes[i]) / deviation
 		sum += b.density[i] * math.Exp(-x*x/2)
 	}
-	return sum / (deviation * math.Sqrt(2*math.Pi))
+	return sum
 }

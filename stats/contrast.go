@@ -10,21 +10,31 @@ type contrast struct {
 	units                int64
 }
 
+// caution says which lopsided arms are taken to vary alike.
+type caution int
+
+const (
+	reckless caution = iota
+	// cautiousOfSums suits a confidence sequence, whose slack rates do not use up.
+	cautiousOfSums
+	// cautious suits looks that have no slack.
+	cautious
+)
+
 // contrastOf compares the arms of one epoch, adjusted by their past where both
-// have one; reduction is the share of variance that this removed. Cautious takes
-// lopsided arms to vary alike.
-func contrastOf(control, treatment Arm, cautious bool) (c contrast, reduction float64, status Status) {
+// have one; reduction is the share of variance that this removed.
+func contrastOf(control, treatment Arm, care caution) (c contrast, reduction float64, status Status) {
 	was, cuped := control.(CupedArm)
 	is, both := treatment.(CupedArm)
 	if cuped && both {
-		return adjustedContrast(was, is, cautious)
+		return adjustedContrast(was, is, care)
 	}
 	mc, status := control.moments()
 	mt, treatmentStatus := treatment.moments()
 	if status = worst(status, treatmentStatus); status != OK {
 		return contrast{}, 0, status
 	}
-	if _, proportion := control.(ProportionArm); cautious && !proportion {
+	if _, rate := control.(ProportionArm); care == cautious || care == cautiousOfSums && !rate {
 		mc, mt = alike(mc, mt)
 	}
 	c, status = contrastFrom(mc, mt)
@@ -32,9 +42,10 @@ func contrastOf(control, treatment Arm, cautious bool) (c contrast, reduction fl
 }
 
 // alike raises the variance of an arm of at most half the other's units to that of
-// the other. A small sample of a skewed sum tends to lack the large values, so that
-// it looks both too low and too certain, look after look: uncapped lognormal sums
-// at 19:1 gave 9 % false positives without this, of 5 %.
+// the other. A small sample of a skewed sum tends to lack the large values, and one
+// of rare conversions these, so that it looks both too low and too certain, look
+// after look: uncapped lognormal sums at 19:1 gave 9 % false positives without this,
+// of 5 %, and 1 % that convert at the looks of a planned end 5.7 %.
 func alike(c, t moments) (moments, moments) {
 	switch {
 	case t.n <= c.n/2 && t.variance.less(c.variance):
@@ -58,7 +69,7 @@ func contrastFrom(c, t moments) (contrast, Status) {
 	return k, OK
 }
 
-func adjustedContrast(control, treatment CupedArm, cautious bool) (k contrast, reduced float64, status Status) {
+func adjustedContrast(control, treatment CupedArm, care caution) (k contrast, reduced float64, status Status) {
 	c, status := control.covariate()
 	t, treatmentStatus := treatment.covariate()
 	if status = worst(status, treatmentStatus); status != OK {
@@ -70,7 +81,7 @@ func adjustedContrast(control, treatment CupedArm, cautious bool) (k contrast, r
 	if status = worst(status, treatmentStatus); status != OK {
 		return contrast{}, 0, status
 	}
-	if cautious {
+	if care != reckless {
 		mc, mt = alike(mc, mt)
 	}
 	k, status = contrastFrom(mc, mt)

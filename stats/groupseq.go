@@ -25,8 +25,12 @@ type GroupPlan struct {
 	Looks  int     // of the equally spaced designs
 	// Information holds the rising fractions, at most 1, of the spending designs.
 	Information []float64
-	Delta       float64 // of WangTsiatis
-	Gamma       float64 // of SpendingPower, above 0
+	// Times are the fractions, at most 1, by which those spend, where that is not
+	// Information: of the planned time, when nobody knows what it will bring (Lan
+	// and DeMets, Statistics in Medicine 8, 1989).
+	Times []float64
+	Delta float64 // of WangTsiatis
+	Gamma float64 // of SpendingPower, above 0
 }
 
 // GroupBoundary holds, per look, the |z| at which the test stops, its nominal p
@@ -113,9 +117,16 @@ func (p GroupPlan) spendingBoundary() (GroupBoundary, Status) {
 	if !ok {
 		return GroupBoundary{}, InvalidInput
 	}
+	times := p.Times
+	if times == nil {
+		times = p.Information
+	}
+	if !risingTo1(times) || len(times) != len(p.Information) {
+		return GroupBoundary{}, InvalidInput
+	}
 	var z, spent []float64
 	var before float64
-	for _, t := range p.Information {
+	for _, t := range times {
 		next, total := noStop, p.spend(t)
 		if total-before > min(leastSpent, p.Alpha/1e6) {
 			next = stage.solve((total - before) / float64(p.Sides))
@@ -127,7 +138,18 @@ func (p GroupPlan) spendingBoundary() (GroupBoundary, Status) {
 	return p.boundary(z, spent), OK
 }
 
-// spend is the alpha that may be spent by information fraction t.
+func risingTo1(times []float64) bool {
+	before := 0.0
+	for _, t := range times {
+		if !(t > before && t <= 1) {
+			return false
+		}
+		before = t
+	}
+	return true
+}
+
+// spend is the alpha that may be spent by the fraction t.
 func (p GroupPlan) spend(t float64) float64 {
 	sides := float64(p.Sides)
 	switch p.Design {

@@ -137,8 +137,14 @@ func (s *study) judge(spec stats.Spec, control, treatment stats.Arm) stats.Compa
 
 func (s *study) judgeEpochs(spec stats.Spec, epochs [][]stats.Arm) stats.Comparison {
 	c := stats.AnalyzeEpochs(spec, epochs).Comparisons[0]
+	s.check(c)
+	return c
+}
+
+// check counts the comparisons that contradict themselves.
+func (s *study) check(c stats.Comparison) {
 	if c.Status != stats.OK {
-		return c
+		return
 	}
 	s.asked++
 	byEffect := c.EffectCI.Lower > 0 || c.EffectCI.Upper < 0
@@ -149,5 +155,4 @@ func (s *study) judgeEpochs(spec stats.Spec, epochs [][]stats.Arm) stats.Compari
 		c.LiftStatus == stats.OK && !borderline && byLift != byEffect {
 		s.wrong++
 	}
-	return c
 }

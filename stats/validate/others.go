@@ -9,7 +9,7 @@ import (
 )
 
 func experiments() []experiment {
-	return slices.Concat(fixedExperiments(), cupedExperiments(), normalExperiments(), rampExperiments(), shiftExperiments(), []experiment{
+	return slices.Concat(fixedExperiments(), cupedExperiments(), normalExperiments(), rampExperiments(), lookExperiments(), shiftExperiments(), []experiment{
 		{"Bayesian", 60_000, (*study).calibrate},
 		{"planner, means, 80 % power", 100_000, (*study).planMeans},
 		{"planner, rates, 90 % power", 100_000, (*study).planRates},
