@@ -17,8 +17,9 @@ import (
 	"github.com/assaylabs/assay/internal/pgtest"
 )
 
-// rootToken is every stack's.
-const rootToken = "root-token-of-the-stage"
+// rootToken is every stack's. It is long enough for sessions of the console to
+// outlive their server.
+const rootToken = "root-token-of-the-stage-long-enough-to-seal-sessions"
 
 // options say what a stack is made of.
 type options struct {
