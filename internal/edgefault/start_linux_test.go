@@ -14,7 +14,6 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
 	"github.com/assaylabs/assay/feed"
-	"github.com/assaylabs/assay/internal/programs"
 )
 
 // many is a snapshot of so many experiments of 2 KB each.
@@ -72,24 +71,6 @@ func (p *process) work(t testing.TB) {
 				t.Fatalf("%s %s: %s", q.method, q.path, res)
 			}
 		}
-	}
-}
-
-// An edge is small: it runs beside what it serves.
-func TestMemory(t *testing.T) {
-	t.Parallel()
-	if programs.RaceDetector {
-		t.Log("the race detector needs memory of its own")
-		return
-	}
-	p := alone(t, stored(t, many(1_000)))
-	p.launch(t)
-	fresh := p.Resident(t)
-	p.work(t)
-	if worked := p.Resident(t); worked > 60 {
-		t.Errorf("%.1f MB resident with 1,000 experiments of 2 KB, %.1f MB after the start", worked, fresh)
-	} else {
-		t.Logf("%.1f MB resident after the start, %.1f MB after work", fresh, worked)
 	}
 }
 

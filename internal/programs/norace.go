@@ -2,5 +2,5 @@
 
 package programs
 
-// RaceDetector says whether the programs are built with it.
-const RaceDetector = false
+// raceDetector says whether the programs are built with it.
+const raceDetector = false

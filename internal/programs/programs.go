@@ -51,7 +51,7 @@ func run(m *testing.M) int {
 
 func build(dir string) error {
 	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	if RaceDetector {
+	if raceDetector {
 		args = append(args, "-race")
 	}
 	args = append(args, "github.com/assaylabs/assay/cmd/assay", "github.com/assaylabs/assay/cmd/assay-edge")

@@ -1,5 +1,0 @@
-//go:build race
-
-package targeting
-
-const raceDetector = true
