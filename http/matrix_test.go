@@ -318,8 +318,11 @@ func TestBadPaths(t *testing.T) {
 func TestBadQueries(t *testing.T) {
 	m := newMatrix(t)
 	bad := map[string][]string{
-		"limit":    {"0", "-1", "1001", "x", "1.5", "+1", "", "1e2", "99999999999999999999"},
-		"after":    {"-1", "x", "", "9007199254740993", "1.0"},
+		"limit":  {"0", "-1", "1001", "x", "1.5", "+1", "", "1e2", "99999999999999999999"},
+		"after":  {"-1", "x", "", "9007199254740993", "1.0"},
+		"before": {"0", "-1", "x", "", "9007199254740993", "1.0"},
+		"order":  {"", "DESC", "newest"}, "actor": {"", "\x00", "\xff", "a\nb", strings.Repeat("x", 300)},
+		"stream":   {"", "\x00", "\xff", "a/b/c", "../etc", "Upper", strings.Repeat("x", 300)},
 		"at":       {"x", "2026-01-05", "yesterday", "2026-01-05T00:00:00", "9999-99-99T00:00:00Z", ""},
 		"position": {"0", "-1", "x", "99999999999999999999", ""}, "version": {"0", "-1", "x", "9007199254740993", ""},
 		"status": {"on", "ACTIVE", ""}, "sort": {"id", "+key", "--key", ""},
@@ -356,6 +359,10 @@ func TestBadQueries(t *testing.T) {
 	m.refused(t, "foreign cursor", request{method: "GET", path: "/experiments?cursor=abc"}, "cursor", 422)
 	m.refused(t, "foreign cursor", request{method: "GET", path: "/experiments/subject/history?cursor=abc"}, "cursor", 422)
 	m.refused(t, "foreign cursor", request{method: "GET", path: "/layers?cursor=%7B%7D"}, "cursor", 422)
+	m.refused(t, "times back to front", request{method: "GET", path: "/events?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"}, "from", 422)
+	for _, typ := range []string{"", ".", "experiment", "experiment.%25", "EXPERIMENT.", "a.b.c", strings.Repeat("a", 70) + "."} {
+		m.refused(t, "type of no record", request{method: "GET", path: "/events?type=" + typ}, "type", 422)
+	}
 	m.refused(t, "future version", request{method: "GET", path: "/experiments/subject?version=99"}, "", 404, 422)
 	m.refused(t, "days back to front", request{method: "GET", path: "/reports/daily?from=2026-01-02&to=2026-01-01"}, "from", 422)
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,15 @@ func (in *input) text(name string, maximum int) (string, error) {
 	value := in.query.Get(name)
 	if len(value) > maximum {
 		return "", domain.Invalid(name, "must be at most %d bytes", maximum)
+	}
+	return value, nil
+}
+
+// form reads a text of a form, "" when absent.
+func (in *input) form(name string, form *regexp.Regexp, problem string) (string, error) {
+	value := in.query.Get(name)
+	if in.query.Has(name) && !form.MatchString(value) {
+		return "", domain.Invalid(name, "%s", problem)
 	}
 	return value, nil
 }

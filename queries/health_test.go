@@ -90,11 +90,11 @@ func TestHealthOfAPoisonedLedger(t *testing.T) {
 	if doc, _, position, err := s.Experiment(t.Context(), "one", Moment{}); err != nil || position != 2 || decode[domain.Experiment](t, doc).Key != "one" {
 		t.Errorf("%s at %d, %v", doc, position, err)
 	}
-	events, err := s.Events(t.Context(), 0, 1)
+	events, err := s.Events(t.Context(), EventOptions{Limit: 1})
 	if err != nil || len(events.Items) != 1 || events.NextCursor == nil || *events.NextCursor != "1" {
 		t.Errorf("%+v, %v", events, err)
 	}
-	events, err = s.Events(t.Context(), 1, 1)
+	events, err = s.Events(t.Context(), EventOptions{After: 1, Limit: 1})
 	if err != nil || len(events.Items) != 1 || events.NextCursor != nil || events.Items[0].Type != "experiment.exploded" {
 		t.Errorf("%+v, %v", events, err)
 	}

@@ -105,7 +105,7 @@ func TestQueriesWithoutPostgres(t *testing.T) {
 			"history": func() error { _, err := s.History(t.Context(), "one", HistoryOptions{}); return err },
 			"past":    func() error { _, _, _, err := s.Experiment(t.Context(), "one", Moment{Version: 1}); return err },
 			"report":  func() error { _, err := s.DailyReport(t.Context(), domain.DateOf(time.Now())); return err },
-			"events":  func() error { _, err := s.Events(t.Context(), 0, 0); return err },
+			"events":  func() error { _, err := s.Events(t.Context(), EventOptions{}); return err },
 		} {
 			if err := ask(); !errors.Is(err, domain.ErrUnavailable) {
 				t.Errorf("%s: %s: %v", name, what, err)
