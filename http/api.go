@@ -141,6 +141,7 @@ func (a *api) routes(metrics http.Handler) []route {
 	routes = append(routes, explainRoute())
 	routes = append(routes, dailyRoutes()...)
 	routes = append(routes, eventRoutes()...)
+	routes = append(routes, verificationRoute())
 	for _, r := range resources() {
 		routes = append(routes, r.routes()...)
 	}

@@ -55,7 +55,7 @@ func schemas() fields {
 	return join(
 		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), resultsSchemas(), explainSchemas(),
 		layerSchemas(), segmentSchemas(), memberSchemas(), metricSchemas(), holdoutSchemas(), keySchemas(),
-		edgeSchemas(), healthSchemas(), problemSchemas(),
+		edgeSchemas(), healthSchemas(), verificationSchemas(), problemSchemas(),
 	)
 }
 

@@ -40,6 +40,7 @@ func samples() map[string]sample {
 		"POST /explain":                  {"/explain", `{"unit":"u","attributes":{},"experiment":"subject"}`},
 		"GET /events":                    {"/events", ""},
 		"GET /reports/daily":             {"/reports/daily", ""},
+		"GET /ledger/verification":       {"/ledger/verification", ""},
 		"GET /reports/calendar":          {"/reports/calendar", ""},
 		"GET /reports/daily/{date}":      {"/reports/daily/2026-01-05", ""},
 		"PATCH /segments/{id}/members":   {"/segments/subject/members", `{"add":["u1"]}`},

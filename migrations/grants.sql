@@ -15,3 +15,5 @@ grant execute on function ledger_clock() to {{role}};
 grant insert on tracked, tracked_ids, readouts to {{role}};
 grant update (batch, day) on track_head to {{role}};
 grant execute on function track_partitions() to {{role}};
+grant insert on verifications to {{role}};
+grant execute on function sweep_verifications() to {{role}};

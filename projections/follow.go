@@ -207,7 +207,7 @@ func (f *Follower) load(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.catalog, f.loaded, f.all = catalog, true, true
+	f.catalog, f.loaded, f.all, f.from = catalog, true, true, catalog.Position()
 	clear(f.dirty)
 	clear(f.moved)
 	f.recent = recent{}

@@ -44,6 +44,9 @@ type Follower struct {
 	// current is when the ledger was last read to its end.
 	current time.Time
 	reloads uint64
+	// from is the position at which the read models were loaded: records after it
+	// were checked one by one.
+	from int64
 	// ghost is the newest position of a history that was rewritten: to have heard
 	// of it means nothing.
 	ghost int64
@@ -170,6 +173,14 @@ func (f *Follower) ReadAt() time.Time {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.current
+}
+
+// Checked says which records this process has seen to follow from each other:
+// those after from, up to to.
+func (f *Follower) Checked() (from, to int64) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.from, f.catalog.Position()
 }
 
 // Changed returns a channel that is closed at the next change.

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/assaylabs/assay/domain"
@@ -20,6 +23,8 @@ func (p *program) verify() *cobra.Command {
 where REDIS_URL is set, from the first record on. At the first record that was
 changed, removed, inserted or reordered it prints FIRST_BAD_POSITION=n and exits
 1.
+
+Servers show what was found, and when, at GET /ledger/verification.
 
 A ledger whose end was cut off still chains: give --checkpoint, as a daily
 report carries it, to prove that nothing up to there is missing.`,
@@ -48,11 +53,13 @@ report carries it, to prove that nothing up to there is missing.`,
 			}
 			report, end := p.progress("verify")
 			opts.Progress = report
+			start := time.Now()
 			found, err := projections.Verify(cmd.Context(), pool, opts)
 			end()
 			if err != nil {
 				return err
 			}
+			p.keepVerification(cmd.Context(), pool, found, time.Since(start), opts.Redacted)
 			return p.printVerification(found, asJSON)
 		},
 	}
@@ -64,6 +71,18 @@ report carries it, to prove that nothing up to there is missing.`,
 
 func redactedFlag(cmd *cobra.Command, positions *[]int64) {
 	cmd.Flags().Int64SliceVar(positions, "redacted", nil, "positions of records whose data was redacted")
+}
+
+// keepVerification writes down what was found where servers show it. Who may only
+// read, or has an older schema, is told what was found all the same.
+func (p *program) keepVerification(ctx context.Context, pool *pgxpool.Pool, v projections.Verification, took time.Duration, redacted []int64) {
+	found, err := v.Finding(took, redacted, "assay verify "+setup.InstanceID())
+	if err == nil {
+		err = found.Keep(ctx, pool)
+	}
+	if err != nil {
+		fmt.Fprintln(p.stderr, "assay: servers will not show this verification:", err)
+	}
 }
 
 func (p *program) printVerification(v projections.Verification, asJSON bool) error {

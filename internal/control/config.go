@@ -41,6 +41,8 @@ type Config struct {
 	Tracing bool
 	// Version of the setup.
 	Version string
+	// ID names this process among others; default one of its own.
+	ID string
 }
 
 // DefaultListenAddr is every program's.

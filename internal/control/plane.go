@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ type Plane struct {
 	log      *slog.Logger
 	folder   *fold.Folder
 	closer   *projections.Closer
+	auditor  *projections.Auditor
 	schedule *projections.Scheduler
 	redis    *projections.Redis // nil without
 	client   redis.UniversalClient
@@ -62,6 +64,7 @@ type Plane struct {
 
 // Open puts a control plane together. It waits for no connection. Close it.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Plane, error) {
+	cfg.ID = cmp.Or(cfg.ID, setup.InstanceID())
 	p := &Plane{cfg: cfg, log: log}
 	if err := p.open(ctx); err != nil {
 		p.Close()
@@ -104,6 +107,7 @@ func (p *Plane) open(ctx context.Context) error {
 	p.Follower = projections.NewFollower(p.Store, reading, p.log)
 	p.Registry.MustRegister(p.Follower)
 	p.closer = projections.NewCloser(p.Store, p.log)
+	p.auditor = projections.NewAuditor(reading, p.cfg.ID, p.log)
 	p.schedule = projections.NewScheduler(p.Store, p.Follower, p.log)
 	if p.cfg.RedisURL != "" {
 		if err := p.openRedis(writing); err != nil {
@@ -246,6 +250,7 @@ func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait fu
 			return
 		}
 		wg.Go(func() { _ = p.folder.Run(ctx) })
+		wg.Go(func() { _ = p.auditor.Run(ctx) })
 		_ = p.closer.Run(ctx)
 	})
 	return wg.Wait

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
@@ -17,6 +19,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
+
+// InstanceID names this process: by the machine, for people, and by chance.
+func InstanceID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '-', r == '.', r == '_':
+			return r
+		}
+		return -1
+	}, host[:min(len(host), 50)])
+	return fmt.Sprintf("%s-%08x", cmp.Or(strings.TrimLeft(name, "-._"), "host"), rand.Uint32())
+}
 
 // DefaultListenAddr is loopback: who wants more says so.
 const DefaultListenAddr = "127.0.0.1:8080"
