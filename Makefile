@@ -1,15 +1,24 @@
 # Needs Go alone: what else tests use is installed or fetched where that is
-# allowed, else they bring their own, but for Node and npm.
+# allowed, else they bring their own, but for Node, npm and Chromium.
 
 FUZZTIME ?= 5s
 TESTENV = go run ./internal/testenv --
 TOOL = go tool -modfile=tools/go.mod
 
-.PHONY: test check build lint arch fuzz-smoke bench-smoke soak bench validate-stats vuln fmt
+.PHONY: test web-test screenshots check build lint arch fuzz-smoke bench-smoke soak bench validate-stats vuln fmt
 
 # Every test; with RACE=1 under the race detector, where it can show something.
 test:
 	tools/test.sh
+	tools/web-test.sh
+
+# The console's alone: types, build, and in a browser.
+web-test:
+	tools/web-test.sh
+
+# Every page of the console in both themes, into docs/screenshots.
+screenshots:
+	tools/web-test.sh --project screenshots
 
 # All that a change must pass.
 check: export RACE = 1

@@ -3,7 +3,8 @@
 # takes no password: packages.sh tests, or packages.sh checks for the race
 # detector's C compiler too. Starts no system service. Where it cannot install,
 # it says so and succeeds: tests then bring their own PostgreSQL and Redis. Only
-# the one with the OFREP provider for browsers cannot do without Node and npm.
+# the console's tests cannot do without Node, npm and Chromium, and the one with
+# the OFREP provider for browsers not without the first two.
 set -euo pipefail
 
 missing=()
@@ -21,6 +22,7 @@ want postgresql initdb
 want redis-server redis-server
 want nodejs node
 want npm npm
+[[ -n ${CHROMIUM:-} ]] || want chromium chromium chromium-browser google-chrome
 if [[ ${1:-tests} == checks ]]; then
   want gcc gcc
   [[ -e /usr/include/stdlib.h ]] || missing+=(libc6-dev)

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Tests that only drive other processes.
-driving='/(trackfault|endtoend|independence|localpg|localredis|testenv)$'
+driving='/(trackfault|endtoend|independence|localpg|localredis|stage|testenv)$'
 # Many wait for processes and databases: twice two cores' worth do not fill two.
 go test -vet=off -p 4 -race $(go list ./... | grep -Ev "$driving")
 go test -vet=off -p 4 $(go list ./... | grep -E "$driving")
