@@ -15,5 +15,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: Object.fromEntries(paths.map((path) => [path, server])) },
+  // The host stays the page's: the server refuses pages of other origins.
+  server: { proxy: Object.fromEntries(paths.map((path) => [path, { target: server, changeOrigin: false }])) },
 })

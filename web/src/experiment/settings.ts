@@ -35,6 +35,9 @@ export interface Schedule {
 
 /** Settings are what people set of an experiment: what the editor edits. */
 export interface Settings {
+  /** On a new experiment only: neither ever changes. */
+  readonly key?: string
+  readonly hash?: 'xxh3' | 'gb2'
   readonly name: string
   readonly description: string
   readonly hypothesis: string
@@ -83,6 +86,18 @@ export const newSettings: Settings = {
   prerequisites: [],
   metrics: [],
   analysis: { method: 'sequential', alpha: 0.05, correction: 'holm' },
+}
+
+/** copyOf is what a duplicate begins with: of a layer, an equal share; no schedule. */
+export function copyOf(experiment: Schemas['Experiment']): Settings {
+  const { salt: _salt, schedule: _schedule, layer, ...settings } = settingsOf(experiment)
+  const share = layer?.slots?.reduce((sum, range) => sum + range.to - range.from, 0)
+  return {
+    ...settings,
+    name: `${settings.name} copy`,
+    hash: experiment.hash,
+    ...(layer && { layer: { key: layer.key, ...(share !== undefined && { share_ppm: share }) } }),
+  }
 }
 
 /** mergePatch makes the RFC 7396 patch that turns one object into another; undefined where they are the same. */

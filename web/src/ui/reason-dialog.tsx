@@ -10,6 +10,7 @@ export interface ReasonDialogProps {
   /** What the button says: a verb. */
   readonly verb: string
   readonly danger?: boolean
+  readonly wide?: boolean
   readonly busy?: boolean
   readonly problem?: Problem | null
   readonly disabledBecause?: string | null | undefined
@@ -21,13 +22,14 @@ export interface ReasonDialogProps {
 }
 
 /** ReasonDialog asks why before a command is given: the ledger keeps the answer. */
-export function ReasonDialog({ title, verb, danger = false, busy = false, problem, disabledBecause, required = true, onConfirm, onClose, children }: ReasonDialogProps) {
+export function ReasonDialog({ title, verb, danger = false, wide = false, busy = false, problem, disabledBecause, required = true, onConfirm, onClose, children }: ReasonDialogProps) {
   const [reason, setReason] = useState('')
   const [tried, setTried] = useState(false)
   const missing = required && reason.trim() === ''
   return (
     <Dialog
       title={title}
+      wide={wide}
       onClose={onClose}
       onSubmit={() => {
         setTried(true)

@@ -1,0 +1,3 @@
+export function MatchPanel(_: { readonly onHeld: (held: ReadonlyMap<string, boolean>) => void }) {
+  return null
+}
