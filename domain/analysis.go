@@ -19,6 +19,8 @@ type Analysis struct {
 	Alpha      float64 `json:"alpha"`
 	Correction string  `json:"correction"`
 	Rule
+	// Prior is what is thought of each lift beforehand, by a bayesian analysis; nil is flat.
+	Prior *Prior `json:"prior,omitempty"`
 	// Dimensions are attributes of exposures by which results are broken down.
 	Dimensions []string `json:"dimensions,omitempty"`
 	// Exclude are the keys of segments whose members are left out.
@@ -40,6 +42,12 @@ type Rule struct {
 	GuardrailMargin float64 `json:"guardrail_margin,omitzero"`
 	// SRMAlpha is the level of the check of the split.
 	SRMAlpha float64 `json:"srm_alpha,omitzero"`
+}
+
+// Prior is a normal distribution of a lift: 0.1 is 10 % more than the control.
+type Prior struct {
+	Mean float64 `json:"mean"`
+	SD   float64 `json:"sd"`
 }
 
 // OrDefault is the rule with nothing left open but the planned length.
@@ -75,6 +83,9 @@ func (s *Settings) checkAnalysis() error {
 	if err := a.Rule.check(); err != nil {
 		return err
 	}
+	if err := a.checkPrior(); err != nil {
+		return err
+	}
 	if err := checkNames("analysis.dimensions", a.Dimensions, maxDimensions); err != nil {
 		return err
 	}
@@ -84,6 +95,20 @@ func (s *Settings) checkAnalysis() error {
 		}
 	}
 	return checkNames("analysis.exclude", a.Exclude, maxExclude)
+}
+
+func (a *Analysis) checkPrior() error {
+	switch {
+	case a.Prior == nil:
+		return nil
+	case a.Method != "bayesian":
+		return Invalid("analysis.prior", "is for method bayesian alone, not %s", a.Method)
+	case a.Prior.Mean < -1 || a.Prior.Mean > 10:
+		return Invalid("analysis.prior.mean", "must be a lift from -1 to 10, such as 0")
+	case a.Prior.SD < 0.0001 || a.Prior.SD > 10:
+		return Invalid("analysis.prior.sd", "must be from 0.0001 to 10, such as 0.3; without a prior it is flat")
+	}
+	return nil
 }
 
 func (r Rule) check() error {

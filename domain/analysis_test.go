@@ -53,6 +53,13 @@ func TestAnalysisIsChecked(t *testing.T) {
 		{`{"power":0.49}`, "analysis.power"},
 		{`{"guardrail_margin":2}`, "analysis.guardrail_margin"},
 		{`{"srm_alpha":0.2}`, "analysis.srm_alpha"},
+		{`{"prior":{"mean":0,"sd":0.3}}`, "analysis.prior"},
+		{`{"method":"fixed","prior":{"mean":0,"sd":0.3}}`, "analysis.prior"},
+		{`{"method":"bayesian","prior":{"mean":0}}`, "analysis.prior.sd"},
+		{`{"method":"bayesian","prior":{"mean":0,"sd":0}}`, "analysis.prior.sd"},
+		{`{"method":"bayesian","prior":{"mean":0,"sd":-1}}`, "analysis.prior.sd"},
+		{`{"method":"bayesian","prior":{"mean":-2,"sd":0.3}}`, "analysis.prior.mean"},
+		{`{"method":"bayesian","prior":{"mean":0,"sd":0.3,"relative":true}}`, "analysis.prior.relative"},
 		{`{"dimensions":["a","a"]}`, "analysis.dimensions[1]"},
 		{`{"dimensions":["a b"]}`, "analysis.dimensions[0]"},
 		{`{"dimensions":[""]}`, "analysis.dimensions[0]"},
@@ -87,5 +94,25 @@ func TestRulesHaveDefaults(t *testing.T) {
 	said := Rule{MinDays: 1, MaxDays: 2, MDE: 0.1, Power: 0.9, GuardrailMargin: 0.2, SRMAlpha: 0.01}
 	if got := said.OrDefault(); got != said {
 		t.Errorf("%+v became %+v", said, got)
+	}
+}
+
+func TestAPriorIsOfABayesianAnalysis(t *testing.T) {
+	l := newLedger()
+	l.create(t, `{"name":"x"}`)
+	for _, tt := range []struct{ patch, want string }{
+		{`{"method":"bayesian","prior":{"mean":0.01,"sd":0.3}}`, `{"method":"bayesian","alpha":0.05,"correction":"holm","prior":{"mean":0.01,"sd":0.3}}`},
+		{`{"prior":{"mean":0}}`, `{"method":"bayesian","alpha":0.05,"correction":"holm","prior":{"mean":0,"sd":0.3}}`},
+		{`{"method":"sequential","prior":null}`, `{"method":"sequential","alpha":0.05,"correction":"holm"}`},
+	} {
+		must(t, l)(l.EditExperiment(l.get(t, "x"), []byte(`{"analysis":`+tt.patch+`}`)))
+		if got := l.member(t, "x", "analysis"); got != tt.want {
+			t.Errorf("%s makes %s, want %s", tt.patch, got, tt.want)
+		}
+	}
+	before := l.member(t, "x", "analysis")
+	_, err := l.EditExperiment(l.get(t, "x"), []byte(`{"analysis":{"method":"bayesian","prior":{"sd":20}}}`))
+	if err == nil || l.member(t, "x", "analysis") != before {
+		t.Errorf("%v of too wide a prior, and then %s", err, l.member(t, "x", "analysis"))
 	}
 }

@@ -78,16 +78,17 @@ func experimentParts() fields {
 		"alpha":      number("The level of tests, two-sided: 0.0001 to 0.5."),
 		"correction": oneOf("For several metrics.", "none", "holm", "benjamini-hochberg"),
 		"min_days":   whole("Days that pass before anything but harm is decided; absent is none.", 0, 366),
-		"max_days":   whole("The planned length in days, when it is decided at the latest; a fixed test decides then only. Absent is none.", 0, 366),
+		"max_days":   whole("The planned length in days, when it is decided at the latest; a fixed test decides then only, a sequential one is looked at daily until then. Absent is none.", 0, 366),
 		"mde":        number("The relative effect that is worth having: 0.0001 to 10, default 0.05."),
 		"power":      number("The chance to find such an effect that is wanted: 0.5 to 0.9999, default 0.8."),
 
 		"guardrail_margin": number("The relative harm to a guardrail that is put up with: 0.0001 to 1, default 0.05."),
 		"srm_alpha":        number("The level of the check whether units came to the variations as the split says: 1e-9 to 0.1, default 0.001."),
+		"prior":            orNull(ref("Prior")),
 		"dimensions":       list("Up to 10 attributes of exposures by which results are broken down.", text("", 64)),
 		"exclude":          list("Up to 16 segments whose members are left out, by key.", pattern("", keyRegexp)),
 	}
-	optional := []string{"min_days", "max_days", "mde", "power", "guardrail_margin", "srm_alpha", "dimensions", "exclude"}
+	optional := []string{"min_days", "max_days", "mde", "power", "guardrail_margin", "srm_alpha", "prior", "dimensions", "exclude"}
 	variation := fields{
 		"key":    pattern("", `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`),
 		"name":   text("Default the key.", domain.MaxName),
@@ -104,6 +105,9 @@ func experimentParts() fields {
 		"slots": list("The slots of the layer that the experiment holds; none in an ordered layer.", ref("Range")),
 	}
 	return fields{
+		"Prior": complete("What is thought of each lift before there is data, for method bayesian alone: a normal distribution. Absent is flat.", fields{
+			"mean": number("A lift from -1 to 10; 0 expects no effect."), "sd": number("How far lifts spread around it: 0.0001 to 10, such as 0.3."),
+		}),
 		"Variation":      complete("One arm.", variation),
 		"VariationInput": object("One arm.", variation, "key", "weight"),
 		"Analysis":       complete("How results are judged.", analysis, optional...),

@@ -33,7 +33,7 @@ func resultsSchemas() fields {
 			"hash":       pattern("SHA-256 of this document with this member empty.", `^[0-9a-f]{64}$`),
 			"algorithm":  text("The version of the formulas.", 40),
 			"experiment": ref("ResultsExperiment"), "phase": count("", 1), "plan": ref("ResultsPlan"),
-			"method": oneOf("", "sequential", "fixed", "bayesian"), "alpha": number(""),
+			"method": oneOf("", "sequential", "fixed", "bayesian"), "test": ref("ResultsTest"), "alpha": number(""),
 			"correction": oneOf("", "none", "holm", "benjamini-hochberg"),
 			"since":      orNull(format("The first day (UTC) on which something counted.", "date")),
 			"through":    orNull(format("The last one.", "date")),
@@ -66,6 +66,14 @@ func resultsParts(interval *huma.Schema) fields {
 			"min_days":      count("", 0), "max_days": count("", 0), "mde": number(""), "power": number(""),
 			"guardrail_margin": number(""), "srm_alpha": number(""),
 			"dimensions": list("", text("", 64)), "exclude": list("", text("", 128)),
+		}),
+		"ResultsTest": complete("How intervals and p-values are to be read.", fields{
+			"label": text("The test in words: group sequential, look 3 of 14.", 100),
+			"look":  orNull(ref("ResultsLook")), "prior": orNull(ref("Prior")),
+		}),
+		"ResultsLook": complete("The last look of a planned end: metrics and series are those of its day's end.", fields{
+			"number": count("0 before the first: then nothing is claimed.", 0), "of": count("", 1),
+			"through": orNull(format("The last day that is part of it.", "date")), "alpha_spent": number("The part of alpha that looks up to here may use."),
 		}),
 		"FixedAt": complete("The record that first made the phase active.", fields{
 			"position": count("", 1), "version": count("", 1), "at": format("", "date-time"),
@@ -106,10 +114,11 @@ func resultsParts(interval *huma.Schema) fields {
 	}
 }
 
-const resultsExample = `{"as_of":"42.17","hash":"2279223af108d73da329a66b5ee4ffd067778d64d4bcd5af805d422c84ce73aa","algorithm":"assay-stats/1",
+const resultsExample = `{"as_of":"42.17","hash":"2279223af108d73da329a66b5ee4ffd067778d64d4bcd5af805d422c84ce73aa","algorithm":"assay-stats/2",
 "experiment":{"id":"01930d5e-7c1a-7cc3-9f6e-3f1d5d1a7b10","key":"checkout-button","name":"Checkout button","variations":["control","treatment"]},
 "phase":1,"plan":{"fixed_at":{"position":41,"version":2,"at":"2026-02-28T10:30:00.000002Z"},"changed_since":[],"min_days":0,"max_days":0,"mde":0.05,
-"power":0.8,"guardrail_margin":0.05,"srm_alpha":0.001,"dimensions":["country"],"exclude":[]},"method":"sequential","alpha":0.05,"correction":"holm",
+"power":0.8,"guardrail_margin":0.05,"srm_alpha":0.001,"dimensions":["country"],"exclude":[]},"method":"sequential",
+"test":{"label":"always-valid confidence sequence","look":null,"prior":null},"alpha":0.05,"correction":"holm",
 "since":"2026-03-01","through":"2026-03-02","days":2,"verdict":{"code":"ship_treatment","text":"ship treatment","variation":"treatment",
 "metric":"purchase-rate"},"metrics":[{"metric":"purchase-rate","name":"Purchase rate","kind":"conversion","goal":"increase","role":"primary",
 "variations":[{"variation":"control","units":8000,"mean":0.1,"std_error":0.00335410196625,"effect":null,"effect_error":null,"effect_ci":null,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
+	"github.com/assaylabs/assay/stats"
 	tracked "github.com/assaylabs/assay/tracking/fold"
 	"github.com/assaylabs/assay/tracking/tally"
 )
@@ -70,6 +71,8 @@ const (
 	keptReadouts = 256
 	keptCounts   = 32
 	keptRulings  = 1024
+	// keptBoundaries are of looks: about ten for each comparison, of a kilobyte each.
+	keptBoundaries = 4096
 )
 
 // results is what answering results needs. It may be used by many goroutines.
@@ -83,6 +86,8 @@ type results struct {
 	readouts *lru.Cache[readoutKey, Readout]
 	counted  *lru.Cache[countedKey, *counted]
 	rulings  *lru.Cache[rulingKey, *ruling]
+	// boundaries are of group sequential tests, by all that they depend on.
+	boundaries *lru.Cache[string, stats.GroupBoundary]
 }
 
 type phaseKey struct {
@@ -121,6 +126,7 @@ func newResults(store *eventstore.Store, p *postgres, deriver tracked.Deriver) *
 	r.readouts, _ = lru.New[readoutKey, Readout](keptReadouts)
 	r.counted, _ = lru.New[countedKey, *counted](keptCounts)
 	r.rulings, _ = lru.New[rulingKey, *ruling](keptRulings)
+	r.boundaries, _ = lru.New[string, stats.GroupBoundary](keptBoundaries)
 	return r
 }
 

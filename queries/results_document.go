@@ -19,6 +19,7 @@ type Results struct {
 	Phase      int               `json:"phase"`
 	Plan       ResultsPlan       `json:"plan"`
 	Method     string            `json:"method"`
+	Test       ResultsTest       `json:"test"`
 	Alpha      float64           `json:"alpha"`
 	Correction string            `json:"correction"`
 	// Since and Through are the first and the last day on which something counted
@@ -58,6 +59,27 @@ type ResultsPlan struct {
 	SRMAlpha        float64  `json:"srm_alpha"`
 	Dimensions      []string `json:"dimensions"`
 	Exclude         []string `json:"exclude"`
+}
+
+// ResultsTest says how intervals and p-values are to be read.
+type ResultsTest struct {
+	// Label names the test in words.
+	Label string `json:"label"`
+	// Look is the last one of a planned end; null without one.
+	Look *ResultsLook `json:"look"`
+	// Prior is of the lift; null is flat.
+	Prior *domain.Prior `json:"prior"`
+}
+
+// ResultsLook is a look of a group sequential test: metrics are those of its day's
+// end.
+type ResultsLook struct {
+	// Number is 0, and Through null, before the first.
+	Number  int          `json:"number"`
+	Of      int          `json:"of"`
+	Through *domain.Date `json:"through"`
+	// AlphaSpent is the part of alpha that looks up to here may use.
+	AlphaSpent float64 `json:"alpha_spent"`
 }
 
 // Verdict is what to do, in words, and the code of the reason.

@@ -21,6 +21,9 @@ type judgement struct {
 	order []int
 	// results are of each metric of the plan, all units together.
 	results []stats.Result
+	// looks are those of a planned end, and daily what they saw of each metric.
+	looks *looks
+	daily [][]stats.Result
 }
 
 // judge makes the document of what was counted, by the rule as it was fixed.
@@ -29,15 +32,19 @@ func (r *results) judge(u *ruling, c *counted, pair Pair, o ResultsOptions) (*Re
 		return nil, err
 	}
 	j := &judgement{ruling: u, counts: c.counts, rule: u.story.rule.Analysis.OrDefault(), bounds: r.bounds}
-	j.analyze()
 	analysis := u.story.rule.Analysis
+	if stats.Method(analysis.Method) == stats.Sequential && j.rule.MaxDays > 0 {
+		j.looks = looksOf(j.days, j.wholeDays(), j.rule.MaxDays)
+		j.looks.plan.Boundary = r.boundary
+	}
+	j.analyze()
 	doc := &Results{
 		AsOf: pair.String(), Algorithm: stats.Algorithm, Experiment: j.experiment(), Phase: u.phase, Plan: j.planned(),
-		Method: analysis.Method, Alpha: analysis.Alpha, Correction: analysis.Correction,
+		Method: analysis.Method, Test: j.test(), Alpha: analysis.Alpha, Correction: analysis.Correction,
 		Metrics: []MetricResult{}, SRM: j.srm(), Quality: j.quality,
 	}
 	if n := len(j.days); n > 0 {
-		doc.Since, doc.Through, doc.Days = &j.days[0], &j.days[n-1], int(j.days[n-1]-j.days[0])+1
+		doc.Since, doc.Through, doc.Days = &j.days[0], &j.days[n-1], j.daysSoFar()
 	}
 	for _, i := range j.order {
 		m := j.metric(i, j.results[i], true)
@@ -52,6 +59,23 @@ func (r *results) judge(u *ruling, c *counted, pair Pair, o ResultsOptions) (*Re
 	}
 	doc.Verdict = j.verdict(doc)
 	return doc, nil
+}
+
+// daysSoFar counts from the first day of which there is something to the last.
+func (j *judgement) daysSoFar() int {
+	if len(j.days) == 0 {
+		return 0
+	}
+	return int(j.days[len(j.days)-1]-j.days[0]) + 1
+}
+
+// wholeDays are those that are over: the last one is not while units come.
+func (j *judgement) wholeDays() int {
+	days := j.daysSoFar()
+	if days > 0 && j.last.Status == domain.Active {
+		days--
+	}
+	return days
 }
 
 func checkResults(u *ruling, o ResultsOptions) error {
@@ -104,10 +128,15 @@ func (j *judgement) role(metric string) (role string, added bool) {
 // hold.
 func (j *judgement) analyze() {
 	families := map[string][]*stats.Comparison{}
-	j.results = make([]stats.Result, len(j.plan.Metrics))
+	j.results, j.daily = make([]stats.Result, len(j.plan.Metrics)), make([][]stats.Result, len(j.plan.Metrics))
 	for i := range j.plan.Metrics {
 		m := &j.plan.Metrics[i]
-		j.results[i] = j.compare(m, func(epoch, v int) *sums { return j.total(metricEpoch{m.Key, epoch}, v) })
+		if j.looks != nil {
+			j.daily[i] = j.look(i)
+			j.results[i] = j.daily[i][len(j.daily[i])-1]
+		} else {
+			j.results[i] = j.compare(m, func(epoch, v int) *sums { return j.total(metricEpoch{m.Key, epoch}, v) })
+		}
 		j.order = append(j.order, i)
 		if role, added := j.role(m.Key); !added && role != "guardrail" {
 			for c := range j.results[i].Comparisons {
@@ -131,13 +160,24 @@ func (j *judgement) analyze() {
 
 func (j *judgement) spec(metric string) stats.Spec {
 	analysis := j.story.rule.Analysis
-	return stats.Spec{Method: stats.Method(analysis.Method), Alpha: analysis.Alpha, Goal: stats.Goal(j.ruling.metrics[metric].Goal)}
+	spec := stats.Spec{Method: stats.Method(analysis.Method), Alpha: analysis.Alpha, Goal: stats.Goal(j.ruling.metrics[metric].Goal)}
+	if prior := analysis.Prior; prior != nil {
+		spec.Prior = stats.NormalPrior{Mean: prior.Mean, SD: prior.SD, Relative: true}
+	}
+	return spec
 }
 
 // compare compares the variations by a metric, epoch by epoch: what a change of
-// weights brought more of late is no effect. Epochs without units are none.
+// weights brought more of late is no effect.
 func (j *judgement) compare(m *tally.Metric, of func(epoch, variation int) *sums) stats.Result {
-	var epochs [][]stats.Arm
+	return stats.AnalyzeEpochs(j.spec(m.Key), j.arms(m, of))
+}
+
+func nobody(int, int) *sums { return &sums{} }
+
+// arms are those of each epoch. Epochs without units are none, but for one where
+// nobody came at all.
+func (j *judgement) arms(m *tally.Metric, of func(epoch, variation int) *sums) (epochs [][]stats.Arm) {
 	for _, epoch := range j.splits {
 		arms, units := make([]stats.Arm, len(j.plan.Variations)), int64(0)
 		for v := range arms {
@@ -150,13 +190,13 @@ func (j *judgement) compare(m *tally.Metric, of func(epoch, variation int) *sums
 		}
 	}
 	if len(epochs) == 0 {
-		nobody := make([]stats.Arm, len(j.plan.Variations))
-		for v := range nobody {
-			nobody[v] = (&sums{}).arm(m, j.bounds)
+		arms := make([]stats.Arm, len(j.plan.Variations))
+		for v := range arms {
+			arms[v] = nobody(0, v).arm(m, j.bounds)
 		}
-		epochs = append(epochs, nobody)
+		epochs = append(epochs, arms)
 	}
-	return stats.AnalyzeEpochs(j.spec(m.Key), epochs)
+	return epochs
 }
 
 // total adds up all days.

@@ -425,3 +425,117 @@ func TestResultsCSV(t *testing.T) {
 		t.Errorf("the control has an effect: %s", got)
 	}
 }
+
+// TestAPlannedEndIsLookedAtDaily: what today brought so far is no part of any look,
+// nor is what comes after the end.
+func TestAPlannedEndIsLookedAtDaily(t *testing.T) {
+	rule := domain.Rule{MaxDays: 14, MDE: 0.05}
+	c := visitors("buys", 20, 1000, 0.10, 0.112)
+	for _, tt := range []struct {
+		days, look int
+		label      string
+		through    *domain.Date
+	}{
+		{0, 0, "group sequential, before the first of 14 looks", nil},
+		{1, 0, "group sequential, before the first of 14 looks", nil},
+		{2, 1, "group sequential, look 1 of 14", new(domain.DateOf(day(0)))},
+		{9, 8, "group sequential, look 8 of 14", new(domain.DateOf(day(7)))},
+		{15, 14, "group sequential, look 14 of 14", new(domain.DateOf(day(13)))},
+		{20, 14, "group sequential, look 14 of 14", new(domain.DateOf(day(13)))},
+	} {
+		some := cells{}
+		for key, cell := range c {
+			if key.Dimension == "" && key.Day.Before(day(tt.days)) {
+				some[key] = cell
+			}
+		}
+		doc := judged(t, phaseOf(analysis("sequential", rule), conversion("buys")), some, ResultsOptions{})
+		if doc.Test.Label != tt.label || doc.Test.Look == nil || doc.Test.Look.Number != tt.look || doc.Test.Look.Of != 14 {
+			t.Errorf("%d days: %+v, look %+v, want %s", tt.days, doc.Test, doc.Test.Look, tt.label)
+			continue
+		}
+		if through := doc.Test.Look.Through; (through == nil) != (tt.through == nil) || through != nil && *through != *tt.through {
+			t.Errorf("%d days: through %v, want %v", tt.days, through, tt.through)
+		}
+		v := &doc.Metrics[0].Variations[1]
+		units := int64(1000 * max(tt.look, min(tt.days, 1)))
+		if v.Units != units || v.Mean != nil && len(doc.Metrics[0].Series) != max(tt.look, 1) {
+			t.Errorf("%d days: %d units and %d days of series, want %d units", tt.days, v.Units, len(doc.Metrics[0].Series), units)
+		}
+		if tt.look == 0 && (v.Significant || v.PValue != nil && *v.PValue != 1) {
+			t.Errorf("%d days: %+v claims something", tt.days, v)
+		}
+		if n := len(doc.Metrics[0].Series); n > 0 && tt.look > 0 {
+			last := doc.Metrics[0].Series[n-1].Variations[1]
+			if *last.LiftCI[0] != *v.LiftCI[0] || *last.Lift != *v.Lift {
+				t.Errorf("%d days: the series ends with %v, the whole has %v", tt.days, *last.LiftCI[0], *v.LiftCI[0])
+			}
+		}
+	}
+}
+
+// TestAPlannedEndKeepsPower finds at the end what a confidence sequence does not.
+func TestAPlannedEndKeepsPower(t *testing.T) {
+	c := visitors("buys", 15, 1000, 0.10, 0.109)
+	open := judged(t, phaseOf(analysis("sequential", domain.Rule{}), conversion("buys")), c, ResultsOptions{})
+	ends := judged(t, phaseOf(analysis("sequential", domain.Rule{MaxDays: 14}), conversion("buys")), c, ResultsOptions{Dimension: "country"})
+	if open.Metrics[0].Variations[1].Significant || open.Verdict.Code != "not_enough_data" || open.Test.Look != nil {
+		t.Errorf("without an end: %+v, %+v", open.Verdict, open.Test)
+	}
+	if !ends.Metrics[0].Variations[1].Significant || ends.Verdict.Code != "ship_treatment" {
+		t.Errorf("with one: %+v, p %v", ends.Verdict, *ends.Metrics[0].Variations[1].PValue)
+	}
+	if *ends.Metrics[0].Power.Reached <= *open.Metrics[0].Power.Reached {
+		t.Errorf("power %v with an end, %v without", *ends.Metrics[0].Power.Reached, *open.Metrics[0].Power.Reached)
+	}
+	if len(ends.Breakdown.Values) != 2 {
+		t.Errorf("breakdown %+v", ends.Breakdown)
+	}
+}
+
+// TestLooksOfDays puts looks on the days that there are.
+func TestLooksOfDays(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		days           []domain.Date
+		whole, planned int
+		steps          []int
+		number, of     int
+		shown          int
+	}{
+		{"nothing", nil, 0, 14, []int{}, 0, 14, 0},
+		{"the first day", []domain.Date{100}, 0, 14, []int{0}, 0, 14, 1},
+		{"a day without anything", []domain.Date{100, 102, 103}, 3, 14, []int{1, 3, 0}, 3, 14, 2},
+		{"beyond the end", []domain.Date{100, 101, 102, 103}, 4, 2, []int{1, 2, 0, 0}, 2, 2, 2},
+		{"every second day", []domain.Date{100, 101, 102, 103, 104}, 5, 119, []int{0, 1, 0, 2, 0}, 2, 60, 4},
+		{"an odd last look", []domain.Date{100, 218}, 119, 119, []int{1, 60}, 60, 60, 2},
+	} {
+		l := looksOf(tt.days, tt.whole, tt.planned)
+		if !slices.Equal(l.steps, tt.steps) || l.number != tt.number || l.plan.Planned != tt.of || l.shown != tt.shown {
+			t.Errorf("%s: steps %v, look %d of %d, %d days shown; want %+v", tt.name, l.steps, l.number, l.plan.Planned, l.shown, tt)
+		}
+	}
+}
+
+// TestAPriorShrinks is what a prior is for: an effect that it thinks unlikely is
+// believed less.
+func TestAPriorShrinks(t *testing.T) {
+	c := visitors("buys", 14, 1000, 0.10, 0.11)
+	plain, wary := analysis("bayesian", domain.Rule{}), analysis("bayesian", domain.Rule{})
+	wary.Prior = &domain.Prior{Mean: 0, SD: 0.02}
+	flat := judged(t, phaseOf(plain, conversion("buys")), c, ResultsOptions{})
+	shrunk := judged(t, phaseOf(wary, conversion("buys")), c, ResultsOptions{Dimension: "country"})
+	if flat.Test.Label != "bayesian, flat prior" || flat.Test.Prior != nil {
+		t.Errorf("%+v", flat.Test)
+	}
+	if shrunk.Test.Label != "bayesian, prior of the lift normal(0, 0.02)" || *shrunk.Test.Prior != *wary.Prior {
+		t.Errorf("%+v", shrunk.Test)
+	}
+	v, was := &shrunk.Metrics[0].Variations[1], &flat.Metrics[0].Variations[1]
+	// The posterior's precision is the sum of the two; the control counts as known.
+	se := *was.EffectError / *shrunk.Metrics[0].Variations[0].Mean
+	want := *was.Lift * 0.02 * 0.02 / (0.02*0.02 + se*se)
+	if math.Abs(*v.Lift-want) > 1e-9 || *v.ChanceToWin >= *was.ChanceToWin || v.Significant != (*v.LiftCI[0] > 0) {
+		t.Errorf("lift %v, want %v; chance %v, flat %v", *v.Lift, want, *v.ChanceToWin, *was.ChanceToWin)
+	}
+}

@@ -3,44 +3,72 @@ package queries
 import (
 	"math"
 
+	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/stats"
 )
 
 // maxValues bounds the values of a breakdown.
 const maxValues = 100
 
-// series is the metric at the end of each day.
+// series is the metric at the end of each day; with a planned end, of each until
+// the last look.
 func (j *judgement) series(i int) []SeriesDay {
 	m := &j.plan.Metrics[i]
 	series := []SeriesDay{}
-	so := map[int][]sums{}
-	for _, epoch := range j.splits {
-		so[epoch] = make([]sums, len(j.plan.Variations))
-	}
-	for day, date := range j.days {
-		result := j.compare(m, func(epoch, v int) *sums {
-			s := &so[epoch][v]
-			if cells := j.cells(metricEpoch{m.Key, epoch}, v); cells != nil {
-				s.add(cells[day])
-			}
-			return s
-		})
-		at := SeriesDay{Date: date}
-		for v, arm := range result.Arms {
-			part := SeriesVariation{Units: arm.Units}
-			if arm.Status == stats.OK {
-				part.Mean = number(arm.Mean)
-			}
-			if v > 0 {
-				var c VariationResult
-				c.compare(&result.Comparisons[v-1], false)
-				part.Lift, part.LiftCI = c.Lift, c.LiftCI
-			}
-			at.Variations = append(at.Variations, part)
+	if j.looks != nil {
+		for day, date := range j.days[:j.looks.shown] {
+			series = append(series, seriesDay(date, j.daily[i][day]))
 		}
-		series = append(series, at)
+		return series
+	}
+	so := j.cumulative(m.Key)
+	for day, date := range j.days {
+		series = append(series, seriesDay(date, j.compare(m, so.then(day))))
 	}
 	return series
+}
+
+func seriesDay(date domain.Date, result stats.Result) SeriesDay {
+	at := SeriesDay{Date: date}
+	for v, arm := range result.Arms {
+		part := SeriesVariation{Units: arm.Units}
+		if arm.Status == stats.OK {
+			part.Mean = number(arm.Mean)
+		}
+		if v > 0 {
+			var c VariationResult
+			c.compare(&result.Comparisons[v-1], false)
+			part.Lift, part.LiftCI = c.Lift, c.LiftCI
+		}
+		at.Variations = append(at.Variations, part)
+	}
+	return at
+}
+
+// cumulative adds up the days of a metric, one after the other.
+type cumulative struct {
+	*judgement
+	metric string
+	so     map[int][]sums
+}
+
+func (j *judgement) cumulative(metric string) *cumulative {
+	c := &cumulative{judgement: j, metric: metric, so: map[int][]sums{}}
+	for _, epoch := range j.splits {
+		c.so[epoch] = make([]sums, len(j.plan.Variations))
+	}
+	return c
+}
+
+// then adds one more day to what is asked for, once each.
+func (c *cumulative) then(day int) func(epoch, variation int) *sums {
+	return func(epoch, v int) *sums {
+		s := &c.so[epoch][v]
+		if cells := c.cells(metricEpoch{c.metric, epoch}, v); cells != nil {
+			s.add(cells[day])
+		}
+		return s
+	}
 }
 
 // breakdown compares the variations within each value of a dimension.
@@ -89,7 +117,14 @@ func (j *judgement) power(i int, result stats.Result, days int) *PowerResult {
 		Alpha: analysis.Alpha, TargetPower: j.rule.Power, MDE: j.rule.MDE * baseline,
 		Variations: len(result.Arms), GoalMetrics: 1, Corrected: analysis.Correction != "none",
 	}
-	if analysis.Method == "sequential" {
+	switch {
+	case j.looks != nil:
+		alpha := analysis.Alpha
+		if plan.Corrected {
+			alpha /= float64(plan.Variations - 1)
+		}
+		plan.Critical, _ = j.looks.plan.LastCritical(alpha) // 0 is a fixed test's, which needs hardly less
+	case analysis.Method == "sequential":
 		plan.Tuning = stats.DefaultTuning
 	}
 	mid, status := plan.Judge(least.StdError, float64(least.Units))
@@ -113,8 +148,11 @@ func (j *judgement) power(i int, result stats.Result, days int) *PowerResult {
 	return p
 }
 
-// rate is how many units come each day. The last day is not over.
+// rate is how many units come each day. The last day is not over, but that of a look.
 func (j *judgement) rate(units float64, days int) float64 {
+	if j.looks != nil && j.looks.number > 0 {
+		return units / float64(j.looks.through-j.days[0]+1)
+	}
 	if days <= 1 {
 		return units
 	}

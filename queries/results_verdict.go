@@ -14,13 +14,10 @@ func (j *judgement) verdict(doc *Results) Verdict {
 		return Verdict{Code: "not_started", Text: "not started: the experiment has not been active in this phase"}
 	}
 	evidence := stats.Evidence{
-		Variations: j.plan.Variations[1:], SRM: 1, Leaked: doc.SRM.Verdict == "leak", Days: doc.Days,
+		Variations: j.plan.Variations[1:], SRM: 1, Leaked: doc.SRM.Verdict == "leak", Days: j.wholeDays(),
 	}
 	if doc.SRM.PValue != nil {
 		evidence.SRM = *doc.SRM.PValue
-	}
-	if evidence.Days > 0 && j.last.Status == domain.Active {
-		evidence.Days-- // the last one is not over
 	}
 	for at, i := range j.order {
 		m := &doc.Metrics[at]

@@ -275,6 +275,9 @@ func (p *paired) early() bool { return early(p.control, p.treatment) }
 // fill judges a contrast by the spec's method.
 func (c Comparison) fill(spec Spec, k contrast, early bool, claim func(contrast) procedure) Comparison {
 	c.Units, c.Effect, c.StdError = k.units, k.difference.float(), k.variance.sqrt().float()
+	if spec.Prior.SD > 0 && spec.Prior.Relative && k.base.sign() == 0 {
+		return Comparison{Status: ZeroBaseline, LiftStatus: ZeroBaseline, Flags: c.Flags}
+	}
 	prior := spec.Prior.on(false, k.base.float())
 	post, status := BayesNormal(c.Effect, c.StdError, prior, spec.Alpha, spec.Goal == Decrease)
 	if status != OK || !allFinite(k.df, k.statistic()) {

@@ -129,6 +129,9 @@ type MidPlan struct {
 	TargetPower float64 // of finding an effect on every goal metric at once
 	MDE         float64 // the effect to find, in the unit of the estimate
 	Tuning      float64 // of a sequential test; 0 for a fixed horizon
+	// Critical is the |z| from which the test rejects at its end; 0 is that of Alpha
+	// and Tuning.
+	Critical    float64
 	Variations  int
 	GoalMetrics int
 	Corrected   bool // alpha is shared among treatments and goal metrics
@@ -138,7 +141,7 @@ type MidPlan struct {
 // many units in both arms, taking that the error falls as the root of units.
 func (p MidPlan) Judge(se, units float64) (MidPower, Status) {
 	if !inOpen(p.Alpha, 0, 1) || !inOpen(p.TargetPower, 0, 1) || !finite(p.MDE) || !(p.Tuning >= 0) ||
-		p.Variations < 2 || p.GoalMetrics < 1 || !(se >= 0) || !finite(se) || !positive(units) {
+		!(p.Critical >= 0) || p.Variations < 2 || p.GoalMetrics < 1 || !(se >= 0) || !finite(se) || !positive(units) {
 		return MidPower{}, InvalidInput
 	}
 	if se == 0 {
@@ -150,7 +153,10 @@ func (p MidPlan) Judge(se, units float64) (MidPower, Status) {
 	}
 	target := math.Pow(p.TargetPower, 1/float64(p.GoalMetrics))
 	power := func(s float64) float64 {
-		critical, _ := criticalValue(alpha, 2, p.Tuning, units*(1+s))
+		critical := p.Critical
+		if critical == 0 {
+			critical, _ = criticalValue(alpha, 2, p.Tuning, units*(1+s))
+		}
 		return powerOf(math.Abs(p.MDE)/se*math.Sqrt(1+s), critical, 2)
 	}
 	mid := MidPower{SE: se, PowerNow: power(0), PowerDouble: power(1)}

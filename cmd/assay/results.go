@@ -118,7 +118,7 @@ func (p *program) warehouseResults(ctx context.Context, plane *control.Plane, re
 
 func printResults(w io.Writer, doc *queries.Results) error {
 	fmt.Fprintf(w, "%s, phase %d, as of %s: %s\n", doc.Experiment.Key, doc.Phase, doc.AsOf, doc.Verdict.Text)
-	fmt.Fprintf(w, "%d days, %s at %v, correction %s\n", doc.Days, doc.Method, doc.Alpha, doc.Correction)
+	fmt.Fprintf(w, "%d days, %s at %v, correction %s\n", doc.Days, doc.Test.Label, doc.Alpha, doc.Correction)
 	if n := len(doc.Plan.ChangedSince); n > 0 {
 		fmt.Fprintf(w, "changed since the rule was fixed: %s\n", strings.Join(doc.Plan.ChangedSince, ", "))
 	}
