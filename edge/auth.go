@@ -173,10 +173,28 @@ func credential(x *exchange) (token string, ok bool) {
 	return token, token != ""
 }
 
+// visitor returns who came by a session without a token; nil is nobody.
+func (e *Edge) visitor(v Visitor) *caller {
+	if v.Role == "" {
+		return nil
+	}
+	return newCaller(domain.Key{Name: v.Name, Role: v.Role, ExpiresAt: v.Expires}, hashToken(v.Name), e.visits)
+}
+
 // admit finds out who is asking and whether they may.
 func (e *Edge) admit(x *exchange, now time.Time) (*caller, *fault) {
 	token, ok := credential(x)
 	var who *caller
+	if !ok && e.cfg.Session != nil && len(x.r.Header["Authorization"]) == 0 {
+		visitor, err := e.cfg.Session(x.r)
+		if err != nil {
+			e.refuse(x, nil, err.Error())
+			return nil, &fault{status: http.StatusForbidden, field: "Cookie", detail: err.Error()}
+		}
+		who = e.visitor(visitor)
+		token, ok = visitor.Token, visitor.Token != ""
+		x.visit = ok || who != nil
+	}
 	switch {
 	case !ok:
 	case x.route == routeStream && strings.HasPrefix(token, ticketPrefix):

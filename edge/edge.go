@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/feed"
@@ -27,6 +28,10 @@ type Config struct {
 	// EdgeToken is what edges come with to GET /feed, as a server; empty admits
 	// nobody. Keys work too.
 	EdgeToken string
+	// Session says who comes without a token of their own, by the cookie of a
+	// console on the same port; the error, why that cookie must not be used for the
+	// request. Default nobody.
+	Session func(*http.Request) (Visitor, error)
 	// Tracker stores what comes to POST /track. Where it is nil, requests go on to
 	// the control plane at ControlURL, if there is one.
 	Tracker    Tracker
@@ -49,6 +54,15 @@ const (
 	patience = 2 * time.Second
 )
 
+// Visitor is who came by a session: with a key's token, or as somebody who has a
+// role until then. The zero value is nobody.
+type Visitor struct {
+	Token   string
+	Name    string
+	Role    domain.Role
+	Expires time.Time
+}
+
 // Edge is the handler of the data plane. Its methods may be called concurrently.
 type Edge struct {
 	feed    *feed.Feed
@@ -60,8 +74,9 @@ type Edge struct {
 	tracks  tracks
 	calls   sync.Pool // of *call
 	headers headers
-	root    *caller // nil without a root token
-	edges   *caller // nil without an edge token
+	root    *caller       // nil without a root token
+	edges   *caller       // nil without an edge token
+	visits  *rate.Limiter // of all who have no key; nil for no limit
 
 	current  atomic.Pointer[view]
 	building sync.Mutex // held while a view is built
@@ -95,6 +110,7 @@ func New(f *feed.Feed, cfg Config) (*Edge, error) {
 	e.calls.New = func() any { return newCall() }
 	e.root = tokenCaller(cfg.Root, domain.Admin)
 	e.edges = tokenCaller(cfg.EdgeToken, domain.Server)
+	e.visits = e.limits.bucket()
 	e.tracks.forward, e.tracks.meter = newForwarder(cfg.ControlURL), newTrackMeter()
 	var err error
 	e.meter, err = newMeter(cfg.Registry, e.hub, e.tracks.meter)
@@ -261,6 +277,8 @@ type exchange struct {
 	key   string // on the route of one flag
 	view  *view
 	who   *caller
+	// visit says that who came by a session.
+	visit bool
 }
 
 // stamp says what an answer is made from, and who may keep it.
@@ -268,7 +286,7 @@ func (e *Edge) stamp(x *exchange) {
 	h := x.w.Header()
 	h["Assay-Position"] = x.view.position
 	h["Cache-Control"] = e.headers.noStore
-	if x.route == routeSnapshot {
+	if x.route == routeSnapshot && !x.visit { // caches keep what a cookie opened for everybody
 		h["Cache-Control"] = e.headers.cache
 	}
 	if e.feed.Stale() {

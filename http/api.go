@@ -31,6 +31,8 @@ type Config struct {
 	Queries  *queries.Service
 	// RootToken always works, as admin; empty admits nobody.
 	RootToken string
+	// Sessions let people sign in; by default with a secret of this process.
+	Sessions *Sessions
 	// Log is told of every request; nothing is logged by default.
 	Log *slog.Logger
 	// Registry is what GET /metrics shows; default a new one.
@@ -60,6 +62,7 @@ type api struct {
 	spec      []byte
 	docs      docsPage
 	console   *web.Console
+	sessions  *Sessions
 }
 
 // New returns the handler of the whole API. The error is a fault of the route
@@ -93,6 +96,12 @@ func newAPI(cfg Config) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Sessions == nil {
+		cfg.Sessions, err = NewSessions(SessionConfig{})
+		if err != nil {
+			return nil, err
+		}
+	}
 	console, err := web.New()
 	if err != nil {
 		return nil, err
@@ -101,7 +110,7 @@ func newAPI(cfg Config) (*api, error) {
 		commands: cfg.Commands, queries: cfg.Queries,
 		rootToken: hashToken(cfg.RootToken), hasRoot: cfg.RootToken != "",
 		log: cfg.Log, meter: meter, limits: limits,
-		timeout: cfg.Timeout, version: cfg.Version, console: console,
+		timeout: cfg.Timeout, version: cfg.Version, console: console, sessions: cfg.Sessions,
 	}
 	metrics := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError)})
 	return a, a.mount(metrics)
@@ -146,5 +155,6 @@ func (a *api) routes(metrics http.Handler) []route {
 		routes = append(routes, r.routes()...)
 	}
 	routes = append(routes, memberRoutes()...)
+	routes = append(routes, sessionRoutes()...)
 	return append(routes, openRoutes(metrics)...)
 }

@@ -36,14 +36,18 @@ func (a *api) admit(r *route, x *exchange, req *http.Request) error {
 			detail: fmt.Sprintf("this needs the role %s; the key has %s", r.role, role),
 		}
 	}
-	if x.keyID != "" && !a.limits.key(x.keyID) {
+	if id := x.limited(); id != "" && !a.limits.key(id) {
 		return a.limits.exceeded()
 	}
 	return nil
 }
 
-// identify finds out who is asking.
+// identify finds out who is asking: by the token in the header, and only without
+// that header by the console's cookie.
 func (a *api) identify(x *exchange, req *http.Request) (domain.Role, error) {
+	if len(req.Header["Authorization"]) == 0 {
+		return a.identifySession(x, req)
+	}
 	header, err := single(req.Header, "Authorization")
 	if err != nil {
 		return "", err
@@ -52,6 +56,11 @@ func (a *api) identify(x *exchange, req *http.Request) (domain.Role, error) {
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "", errNoToken
 	}
+	return a.identifyToken(x, req, token)
+}
+
+// identifyToken finds out whose token it is.
+func (a *api) identifyToken(x *exchange, req *http.Request, token string) (domain.Role, error) {
 	hash := hashToken(token)
 	if a.hasRoot && subtle.ConstantTimeCompare(hash[:], a.rootToken[:]) == 1 {
 		x.actor = rootActor
@@ -61,29 +70,79 @@ func (a *api) identify(x *exchange, req *http.Request) (domain.Role, error) {
 	if err != nil {
 		return "", err
 	}
-	x.actor, x.keyID = key.Name, key.ID.String()
+	x.actor, x.keyID, x.keyExpires = key.Name, key.ID.String(), key.ExpiresAt
 	return key.Role, nil
+}
+
+// identifySession finds out who is signed in.
+func (a *api) identifySession(x *exchange, req *http.Request) (domain.Role, error) {
+	who, err := a.sessions.of(req)
+	if errors.Is(err, errNoSession) {
+		return "", errNoToken
+	}
+	if err != nil {
+		return "", err
+	}
+	role := who.Role
+	if who.Token == "" {
+		x.actor = who.Actor
+	} else {
+		role, err = a.identifyToken(x, req, who.Token)
+		if unknown(err) {
+			return "", errSessionEnded
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	x.session = who
+	return role, a.sessions.renew(x, req, who)
 }
 
 var errNoToken = errors.New("no bearer token")
 
+// unknown says that an error is about a token that is nobody's.
+func unknown(err error) bool {
+	var invalid *domain.InvalidError
+	return errors.Is(err, domain.ErrNotFound) || errors.As(err, &invalid)
+}
+
 // refused answers a request whose token did not identify anybody.
 func (a *api) refused(x *exchange, req *http.Request, err error) error {
-	var invalid *domain.InvalidError
+	var own *fault
 	switch {
 	case errors.Is(err, errNoToken):
 		err = &fault{status: http.StatusUnauthorized, field: "Authorization", detail: "must be Bearer and an API key's token"}
-	case errors.Is(err, domain.ErrNotFound), errors.As(err, &invalid):
+	case errors.Is(err, errSessionEnded):
+		err = &fault{status: http.StatusUnauthorized, field: "Cookie", detail: "the session has ended: sign in again"}
+	case unknown(err):
 		err = &fault{status: http.StatusUnauthorized, field: "Authorization", detail: "must hold a token that is valid now"}
+	case errors.As(err, &own) && own.status == http.StatusForbidden:
+		a.logRefusal(x, req, own.field+" "+own.detail)
+		return err
 	default:
 		return err
 	}
+	return a.stranger(x, req, err)
+}
+
+// stranger is the answer to who could not say who they are: err, or that they
+// have tried too often.
+func (a *api) stranger(x *exchange, req *http.Request, err error) error {
 	a.logRefusal(x, req, err.Error())
 	if !a.limits.stranger(host(req)) {
 		return a.limits.exceeded()
 	}
-	exchangeOf(req.Context()).Header().Set("WWW-Authenticate", `Bearer realm="assay"`)
+	x.Header().Set("WWW-Authenticate", `Bearer realm="assay"`)
 	return err
+}
+
+// limited is what a caller's rate limit goes by; "" has none.
+func (x *exchange) limited() string {
+	if x.keyID == "" && x.session != nil && x.session.Token == "" {
+		return x.actor
+	}
+	return x.keyID
 }
 
 // logRefusal notes who was refused what, never the token.

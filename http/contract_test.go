@@ -12,6 +12,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/assaylabs/assay/domain"
 )
 
 // contract checks that requests and answers are what the document says.
@@ -145,6 +147,11 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		do(200, "GET", path, "")
 	}
 	do(200, "GET", "/reports/daily/"+s.today(t), "")
+	do(200, "GET", "/session", "")
+	do(200, "POST", "/session", `{"token":"`+s.tokens[domain.Editor]+`"}`)
+	do(401, "POST", "/session", `{"token":"x"}`)
+	do(403, "POST", "/session", `{"token":"`+s.tokens[domain.Client]+`"}`)
+	do(204, "DELETE", "/session", "")
 	for _, path := range []string{"/holdouts/nobody", "/experiments/checkout-button", "/segments/beta", "/layers/checkout", "/metric-definitions/p95", "/keys/shop"} {
 		do(204, "DELETE", path, "")
 		do(404, "GET", path, "")

@@ -36,16 +36,23 @@ func newDocument() *document {
 				"Commands answer with the position that they reached in the ledger; a query that sends it as Assay-Min-Position sees them.",
 		},
 		Servers:  []*huma.Server{{URL: "/"}},
-		Security: []map[string][]string{{"bearer": {}}},
+		Security: []map[string][]string{{"bearer": {}}, {"session": {}}},
 		Components: &huma.Components{
 			Schemas:    registry,
 			Parameters: commonParameters(),
 			Headers:    commonHeaders(),
 			Responses:  problemResponses(),
-			SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {
-				Type: "http", Scheme: "bearer",
-				Description: "An API key's token, assay_<role>_…, or the root token.",
-			}},
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearer": {
+					Type: "http", Scheme: "bearer",
+					Description: "An API key's token, assay_<role>_…, or the root token.",
+				},
+				"session": {
+					Type: "apiKey", In: "cookie", Name: sessionCookie,
+					Description: "What POST /session sets; over TLS its name begins with " + hostPrefix + ". It counts where there is no Authorization; " +
+						"what changes anything must then be JSON and come from a page of this server.",
+				},
+			},
 		},
 	}}
 }
@@ -54,7 +61,7 @@ func newDocument() *document {
 func schemas() fields {
 	return join(
 		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), resultsSchemas(), explainSchemas(),
-		layerSchemas(), segmentSchemas(), memberSchemas(), metricSchemas(), holdoutSchemas(), keySchemas(),
+		layerSchemas(), segmentSchemas(), memberSchemas(), metricSchemas(), holdoutSchemas(), keySchemas(), sessionSchemas(),
 		edgeSchemas(), healthSchemas(), verificationSchemas(), problemSchemas(),
 	)
 }
@@ -221,7 +228,7 @@ func answerHeaders(r route) []string {
 
 // faultsOf lists the statuses of the problems that a route may answer.
 func faultsOf(r route) []int {
-	if r.edge {
+	if r.edge || len(r.faults) > 0 {
 		slices.Sort(r.faults)
 		return r.faults
 	}

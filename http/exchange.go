@@ -24,8 +24,11 @@ type exchange struct {
 	route string
 	// actor is the name of the key that was used, keyID its id.
 	actor, keyID string
-	status       int
-	bytes        int64
+	keyExpires   time.Time // zero for never
+	// session is the one that the caller came with, nil without.
+	session *session
+	status  int
+	bytes   int64
 }
 
 type exchangeKey struct{}

@@ -23,6 +23,8 @@ const (
 
 // input is what a handler needs of a request, read and checked.
 type input struct {
+	// request is what was read, for what is asked about sessions.
+	request *http.Request
 	// ref is the {id} of the path: an id or a key, well formed.
 	ref string
 	// date is the {date} of the path, as it was sent.
@@ -38,7 +40,7 @@ type input struct {
 
 // read checks everything about a request that needs no knowledge of the domain.
 func (a *api) read(r *route, x *exchange, w http.ResponseWriter, req *http.Request) (*input, error) {
-	in := &input{}
+	in := &input{request: req}
 	var err error
 	if err = in.readPath(req); err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func problemExplanations() map[int]string {
 	return map[int]string{
 		http.StatusBadRequest:            "The request cannot be read: the body is not JSON in UTF-8, or a header or the query is malformed.",
 		http.StatusUnauthorized:          "No token, or one that is unknown, revoked or expired.",
-		http.StatusForbidden:             "The key's role does not allow it.",
+		http.StatusForbidden:             "The role does not allow it; or a page of another origin uses the console's cookie.",
 		http.StatusNotFound:              "There is no such thing, or it was deleted; or there is no such route.",
 		http.StatusMethodNotAllowed:      "The path does not have this method; Allow lists those it has.",
 		http.StatusNotAcceptable:         "Accept allows none of the forms that the answer has.",

@@ -12,6 +12,7 @@ import (
 	"github.com/assaylabs/assay/feed"
 	"github.com/assaylabs/assay/feed/meter"
 	"github.com/assaylabs/assay/feed/redisfeed"
+	httpapi "github.com/assaylabs/assay/http"
 	"github.com/assaylabs/assay/internal/control"
 	"github.com/assaylabs/assay/internal/setup"
 )
@@ -26,7 +27,7 @@ type dataPlane struct {
 }
 
 // newDataPlane connects to nothing yet. next answers what is not the edge's.
-func newDataPlane(cfg control.Config, plane *control.Plane, next http.Handler, log *slog.Logger) (*dataPlane, error) {
+func newDataPlane(cfg control.Config, plane *control.Plane, sessions *httpapi.Sessions, next http.Handler, log *slog.Logger) (*dataPlane, error) {
 	d := &dataPlane{}
 	sources := []feed.Source{plane.Source()}
 	if cfg.RedisURL != "" {
@@ -49,6 +50,10 @@ func newDataPlane(cfg control.Config, plane *control.Plane, next http.Handler, l
 	}
 	d.edge, err = edge.New(d.feed, edge.Config{
 		Root: cfg.RootToken, EdgeToken: cfg.EdgeToken, Tracker: tracker, Next: next, Log: log, Registry: plane.Registry,
+		Session: func(r *http.Request) (edge.Visitor, error) {
+			who, err := sessions.Visitor(r)
+			return edge.Visitor(who), err
+		},
 	})
 	return d, err
 }

@@ -81,6 +81,12 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 			}
 		}()
 	}
+	sessions, err := httpapi.NewSessions(httpapi.SessionConfig{
+		Secret: cfg.SessionSecret, RootToken: cfg.RootToken, PublicURL: cfg.PublicURL, Log: log,
+	})
+	if err != nil {
+		return err
+	}
 	plane, err := control.Open(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -92,14 +98,14 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", cfg.Version, "namespace", cfg.Namespace)
 	handler, err := httpapi.New(httpapi.Config{
 		Commands: plane.Commands, Queries: plane.Queries, RootToken: cfg.RootToken,
-		Log: log, Registry: plane.Registry, Version: cfg.Version, Tracing: cfg.Tracing,
+		Sessions: sessions, Log: log, Registry: plane.Registry, Version: cfg.Version, Tracing: cfg.Tracing,
 	})
 	if err != nil {
 		return err
 	}
 	fresh := func(context.Context) {}
 	if withEdge {
-		data, err := newDataPlane(cfg, plane, handler, log)
+		data, err := newDataPlane(cfg, plane, sessions, handler, log)
 		if err != nil {
 			return err
 		}

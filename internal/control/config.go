@@ -5,6 +5,8 @@ package control
 
 import (
 	"errors"
+	"net/url"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -29,6 +31,11 @@ type Config struct {
 	RootToken string
 	// EdgeToken lets edges fetch what they serve, as a server key does.
 	EdgeToken string
+	// SessionSecret seals the console's cookies; empty where there is none of its
+	// own.
+	SessionSecret string
+	// PublicURL is where browsers have this server; empty where their Host says it.
+	PublicURL string
 	// SnapshotDir is where the edge keeps its last good snapshot; empty for
 	// nowhere.
 	SnapshotDir string
@@ -62,8 +69,11 @@ func ReadConfig(getenv func(string) string) (Config, error) {
 		RootToken:   getenv("ASSAY_ROOT_TOKEN"),
 		EdgeToken:   getenv("ASSAY_EDGE_TOKEN"),
 		SnapshotDir: getenv("SNAPSHOT_DIR"),
+		PublicURL:   strings.TrimSuffix(getenv("ASSAY_PUBLIC_URL"), "/"),
 		Namespace:   getenv("ASSAY_NAMESPACE"),
 		LogFormat:   getenv("ASSAY_LOG"),
+
+		SessionSecret: getenv("ASSAY_SESSION_SECRET"),
 		Tracing: getenv("OTEL_SDK_DISABLED") != "true" &&
 			(getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""),
 	}
@@ -96,12 +106,29 @@ func (c Config) Check() error {
 		}
 		_ = client.Close() // it has not connected
 	}
-	for _, err := range []error{setup.CheckListenAddr(c.ListenAddr), setup.CheckLogFormat(c.LogFormat), setup.CheckNATS(c.NATSURL)} {
+	for _, err := range []error{setup.CheckListenAddr(c.ListenAddr), setup.CheckLogFormat(c.LogFormat), setup.CheckNATS(c.NATSURL), c.checkConsole()} {
 		if err != nil {
 			return err
 		}
 	}
 	return setup.CheckNamespace(c.Namespace)
+}
+
+// minSecret is how long the secret of sessions must be, in bytes.
+const minSecret = 32
+
+func (c Config) checkConsole() error {
+	if c.SessionSecret != "" && len(c.SessionSecret) < minSecret {
+		return &ConfigError{Variable: "ASSAY_SESSION_SECRET", Problem: "must be at least 32 characters, such as openssl rand -hex 32 makes"}
+	}
+	if c.PublicURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return &ConfigError{Variable: "ASSAY_PUBLIC_URL", Problem: "must be an origin, such as https://assay.example.com"}
+	}
+	return nil
 }
 
 // cause is what OpenRedis says below the variable's name.
