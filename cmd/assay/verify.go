@@ -12,17 +12,22 @@ import (
 	"github.com/assaylabs/assay/internal/control"
 	"github.com/assaylabs/assay/internal/setup"
 	"github.com/assaylabs/assay/projections"
+	"github.com/assaylabs/assay/tracking/derive"
+	"github.com/assaylabs/assay/tracking/fold"
 )
 
 func (p *program) verify() *cobra.Command {
 	var opts projections.VerifyOptions
 	var asJSON bool
+	var tracking bool
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Prove the ledger and everything derived from it", Args: cobra.NoArgs,
 		Long: `Re-derives the hash chain, every final report and every read model, Redis too
 where REDIS_URL is set, from the first record on. At the first record that was
 changed, removed, inserted or reordered it prints FIRST_BAD_POSITION=n and exits
-1.
+1. Then it counts every phase of every experiment again from what was tracked and
+names the first number that results are read from and that is another one; that
+reads all that was tracked once for each phase, --tracking=false leaves it out.
 
 Servers show what was found, and when, at GET /ledger/verification.
 
@@ -56,6 +61,9 @@ report carries it, to prove that nothing up to there is missing.`,
 			start := time.Now()
 			found, err := projections.Verify(cmd.Context(), pool, opts)
 			end()
+			if err == nil && found.OK() {
+				err = p.verifyTracking(cmd.Context(), pool, tracking, &found)
+			}
 			if err != nil {
 				return err
 			}
@@ -64,9 +72,27 @@ report carries it, to prove that nothing up to there is missing.`,
 		},
 	}
 	cmd.Flags().StringVar(&opts.Checkpoint, "checkpoint", "", "position:hash from outside the database")
+	cmd.Flags().BoolVar(&tracking, "tracking", true, "count what was tracked again")
 	redactedFlag(cmd, &opts.Redacted)
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// verifyTracking adds what counting again finds to a verification that found the
+// ledger whole: exposures are judged by it.
+func (p *program) verifyTracking(ctx context.Context, pool *pgxpool.Pool, wanted bool, found *projections.Verification) error {
+	if !wanted {
+		found.Notes = append(found.Notes, "what was tracked")
+		return nil
+	}
+	report, end := p.progress("verify tracking")
+	past := fold.Past{Pool: pool, Deriver: derive.New(pool)}
+	difference, err := past.Verify(ctx, report)
+	end()
+	if err == nil && difference != nil {
+		found.Mismatches = append(found.Mismatches, difference.String())
+	}
+	return err
 }
 
 func redactedFlag(cmd *cobra.Command, positions *[]int64) {
