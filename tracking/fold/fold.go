@@ -6,6 +6,7 @@ package fold
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -245,11 +246,22 @@ func (f *Folder) isNews(o outlook) bool {
 // clearUnits is how many histories of a retired generation are deleted at once.
 const clearUnits = 20_000
 
-// clear deletes something of a generation that is of no use any more.
+// clear deletes something of a generation that is of no use any more: the first of
+// its histories, in the order of their key.
 func (f *Folder) clear(ctx context.Context, generation int) (bool, error) {
-	tag, err := f.pool.Exec(ctx, `delete from track_units where ctid = any (array(
-		select ctid from track_units where generation = $1 limit $2))`, generation, clearUnits)
-	if err != nil || tag.RowsAffected() > 0 {
+	var shard int16
+	var unitType, unit string
+	err := f.pool.QueryRow(ctx, `select shard, unit_type, unit_id from track_units where generation = $1
+		order by shard, unit_type, unit_id offset $2 limit 1`, generation, clearUnits).Scan(&shard, &unitType, &unit)
+	switch {
+	case err == nil:
+		_, err = f.pool.Exec(ctx, `delete from track_units where generation = $1
+			and (shard, unit_type, unit_id) < ($2, $3::text, $4::text)`, generation, shard, unitType, unit)
+		return true, err
+	case !errors.Is(err, pgx.ErrNoRows):
+		return true, err
+	}
+	if _, err = f.pool.Exec(ctx, `delete from track_units where generation = $1`, generation); err != nil {
 		return true, err
 	}
 	_, err = f.pool.Exec(ctx, `delete from track_rounds where generation = $1 and state = 'retired'`, generation)

@@ -188,25 +188,28 @@ func (f *Folder) border(ctx context.Context, tx pgx.Tx, r *round) (size int64, f
 	if err != nil || r.target == r.batch {
 		return 0, filling, err
 	}
-	rows, err := tx.Query(ctx, `select s.n, s.last, s.day
-		from generate_series(0, $3::int - 1) shard, lateral (
-			select count(*) n, max(batch) last, max(day) as day from (
-				select batch, day from tracked where tracked.shard = shard.shard and batch > $1 and day >= $4
-				order by batch limit $2 + 1) t) s
-		where s.n > 0`, r.batch, f.cfg.RoundRows, tracking.Shards, r.since)
-	if err != nil {
-		return 0, false, err
+	// A statement for each shard, and no join of them: that one a sharded Postgres
+	// would refuse.
+	var batch pgx.Batch
+	for shard := range tracking.Shards {
+		batch.Queue(`select count(*), max(batch), max(day) from (
+			select batch, day from tracked where shard = $3 and batch > $1 and day >= $4 order by batch limit $2 + 1) t`,
+			r.batch, f.cfg.RoundRows, shard, r.since).QueryRow(func(row pgx.Row) error {
+			var n int64
+			var last *int64
+			var day *time.Time
+			if err := row.Scan(&n, &last, &day); err != nil || n == 0 {
+				return err
+			}
+			size += n
+			// What comes after the batch before the last is of its day at least.
+			if border := max(*last-1, r.batch+1); n > int64(f.cfg.RoundRows) && border < r.target {
+				r.target, r.day = border, *day
+			}
+			return nil
+		})
 	}
-	var n, last int64
-	var day time.Time
-	_, err = pgx.ForEachRow(rows, []any{&n, &last, &day}, func() error {
-		size += n
-		// What comes after the batch before the last is of its day at least.
-		if border := max(last-1, r.batch+1); n > int64(f.cfg.RoundRows) && border < r.target {
-			r.target, r.day = border, day
-		}
-		return nil
-	})
+	err = tx.SendBatch(ctx, &batch).Close()
 	return size, filling, err
 }
 
