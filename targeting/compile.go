@@ -24,10 +24,10 @@ func NewCompiler(segments map[string]*Members) *Compiler {
 // Add returns the condition's index in the program. Conditions of the same
 // canonical JSON have the same.
 func (c *Compiler) Add(cond *Condition) int {
-	i, ok := c.known[string(cond.canonical)]
+	i, ok := c.known[cond.canonical]
 	if !ok {
 		i = len(c.conditions)
-		c.known[string(cond.canonical)] = i
+		c.known[cond.canonical] = i
 		c.conditions = append(c.conditions, cond)
 	}
 	return i

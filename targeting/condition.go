@@ -10,7 +10,6 @@
 package targeting
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 )
@@ -28,7 +27,7 @@ const (
 type Condition struct {
 	root      node
 	groups    []string
-	canonical []byte
+	canonical string
 }
 
 // Groups returns the keys of the segments that the condition refers to, sorted
@@ -37,7 +36,7 @@ func (c *Condition) Groups() []string { return slices.Clone(c.groups) }
 
 // Canonical returns the JSON that was parsed, keys in their order, without white
 // space and with strings escaped in the shortest way. The caller owns the bytes.
-func (c *Condition) Canonical() []byte { return bytes.Clone(c.canonical) }
+func (c *Condition) Canonical() []byte { return []byte(c.canonical) }
 
 // ParseError says where a condition is wrong, and what would be right.
 type ParseError struct {

@@ -31,6 +31,9 @@ func TestMatchAgreesWithTheTree(t *testing.T) {
 				if got, again := p.Match(i, &a), p.Match(i, &a); got != want || again != want {
 					t.Fatalf("%s on %#v is %t, then %t; want %t", cond.canonical, unit, got, again, want)
 				}
+				if got := p.MatchOnce(i, unit); got != want {
+					t.Fatalf("%s on %#v is %t once, want %t", cond.canonical, unit, got, want)
+				}
 				answers[want]++
 			}
 		}
@@ -243,6 +246,8 @@ func FuzzMatch(f *testing.F) {
 		a.Reset(p, unit)
 		if want, got := (naive{naiveSegments()}).match(cond.root, toValue(unit)), p.Match(i, &a); got != want {
 			t.Fatalf("%s on %s is %t, want %t", condition, attributes, got, want)
+		} else if p.MatchOnce(i, unit) != want {
+			t.Fatalf("%s on %s is %t once, want %t", condition, attributes, !want, want)
 		}
 	})
 }

@@ -3,14 +3,19 @@ package targeting
 import (
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Parse checks a condition and returns it ready to be compiled. Every error is
 // a *ParseError. {} is the condition that everyone meets.
-func Parse(data []byte) (*Condition, error) {
-	v, err := read(data)
+func Parse(data []byte) (*Condition, error) { return new(Parser).Parse(data) }
+
+// Parser parses one condition after another, for less than Parse does. The zero
+// value is ready. Not for concurrent use.
+type Parser struct{ reader reader }
+
+// Parse is the function Parse.
+func (r *Parser) Parse(data []byte) (*Condition, error) {
+	v, canonical, err := r.reader.read(data)
 	if err != nil {
 		return nil, err
 	}
@@ -20,10 +25,6 @@ func Parse(data []byte) (*Condition, error) {
 		return nil, err
 	}
 	slices.Sort(p.groups)
-	canonical := jsontext.Value(slices.Clone(data))
-	if err := canonical.Format(); err != nil {
-		return nil, syntaxFault(err)
-	}
 	return &Condition{root: root, groups: slices.Compact(p.groups), canonical: canonical}, nil
 }
 

@@ -251,6 +251,29 @@ func TestParseBuildsTheTree(t *testing.T) {
 	}
 }
 
+func TestParserKeepsNothingOfEarlierConditions(t *testing.T) {
+	var p Parser
+	sources := []string{`{"a":[1,{"b":["x","\n"]}],"c":{"$in":[1,2]}}`, `{"z":{"$inGroup":"g"},"y":[[2]]}`, `{"a":1}`}
+	var parsed []*Condition
+	for _, source := range sources {
+		for _, bad := range []string{`{"q":[7,{"r":[8,9007199254740992]}]}`, `{"q":[7,{"r":`, `{"q":{"$in":[1],"$x":2}}`} {
+			if _, err := p.Parse([]byte(bad)); err == nil {
+				t.Errorf("%s is parsed", bad)
+			}
+		}
+		c, err := p.Parse([]byte(source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, c)
+	}
+	for i, source := range sources {
+		if want, err := Parse([]byte(source)); err != nil || !reflect.DeepEqual(parsed[i], want) {
+			t.Errorf("%s\n got %#v\nwant %#v, %v", source, parsed[i], want, err)
+		}
+	}
+}
+
 func TestParseCompilesPatterns(t *testing.T) {
 	for op, want := range map[string]bool{"$regex": false, "$regexi": true} {
 		c, err := Parse([]byte(`{"a":{"` + op + `":"^mob|tab$"}}`))

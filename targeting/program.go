@@ -121,7 +121,13 @@ func (p *Program) Match(i int, a *Attributes) bool {
 	return at == accept
 }
 
-// within runs a test of an element.
+// MatchOnce is Match for those attributes, and remembers nothing: cheaper where
+// one condition is all that is asked.
+func (p *Program) MatchOnce(i int, attributes map[string]any) bool {
+	return p.within(p.starts[i], &found{kind: object, raw: attributes})
+}
+
+// within runs a test of an element, or of all attributes.
 func (p *Program) within(at int32, v *found) bool {
 	for at >= 0 {
 		in := &p.code[at]

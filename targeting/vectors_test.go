@@ -137,7 +137,7 @@ func (v *conditionVector) segments(t *testing.T) map[string]*Members {
 	t.Helper()
 	segments := make(map[string]*Members)
 	for key, raw := range v.groups {
-		values, err := read(raw)
+		values, _, err := new(reader).read(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,12 +160,12 @@ func (v *conditionVector) segments(t *testing.T) map[string]*Members {
 // an operator that this version cannot evaluate makes whatever depends on it
 // fail, under $not too; the other mistakes never match, so that $not of them does.
 func lenient(data []byte) (*Condition, error) {
-	v, err := read(data)
+	v, canonical, err := new(reader).read(data)
 	if err != nil {
 		return nil, err
 	}
 	root, err := new(parser).condition("", mend(v, false, false))
-	return &Condition{root: root, canonical: data}, err
+	return &Condition{root: root, canonical: canonical}, err
 }
 
 // mend rewrites an object of conditions or, below an attribute, of operators.
