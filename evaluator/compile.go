@@ -80,8 +80,8 @@ func (c *compiler) fault(experiment string, err error) {
 func (c *compiler) read(raws []json.RawMessage) []*config {
 	read, errs := readConfigs(raws)
 	configs := make([]*config, 0, len(raws))
-	for i, e := range read {
-		err := errs[i]
+	for i := range read {
+		e, err := &read[i], errs[i]
 		if err == nil {
 			err = e.checkLayer(c.layers)
 		}
@@ -92,7 +92,12 @@ func (c *compiler) read(raws []json.RawMessage) []*config {
 			configs = append(configs, e)
 		}
 	}
-	slices.SortStableFunc(configs, func(a, b *config) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(configs, func(a, b *config) int {
+		if c := strings.Compare(a.Key, b.Key); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 	return slices.CompactFunc(configs, func(a, b *config) bool {
 		if a.Key == b.Key {
 			c.fault(b.Key, fmt.Errorf("key is also that of experiment %s", a.ID))
@@ -102,15 +107,16 @@ func (c *compiler) read(raws []json.RawMessage) []*config {
 }
 
 // readConfigs reads on all processors: decoding is most of a compilation.
-func readConfigs(raws []json.RawMessage) (configs []*config, errs []error) {
-	configs, errs = make([]*config, len(raws)), make([]error, len(raws))
+func readConfigs(raws []json.RawMessage) (configs []config, errs []error) {
+	configs, errs = make([]config, len(raws)), make([]error, len(raws))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), 1+len(raws)/readTogether) {
 		wg.Go(func() {
+			var r reader
 			for from := int(next.Add(readTogether)) - readTogether; from < len(raws); from = int(next.Add(readTogether)) - readTogether {
 				for i := from; i < min(from+readTogether, len(raws)); i++ {
-					configs[i], errs[i] = readConfig(raws[i])
+					errs[i] = r.experiment(raws[i], &configs[i])
 				}
 			}
 		})
@@ -122,6 +128,9 @@ func readConfigs(raws []json.RawMessage) (configs []*config, errs []error) {
 // leaveOutCircles leaves out experiments that require each other: none of them
 // could ever be decided.
 func (c *compiler) leaveOutCircles(configs []*config) []*config {
+	if !slices.ContainsFunc(configs, func(e *config) bool { return len(e.Prerequisites) > 0 }) {
+		return configs
+	}
 	at := make(map[string]int, len(configs))
 	for i, e := range configs {
 		at[e.Key] = i
@@ -227,7 +236,6 @@ func (c *compiler) addLayers(layers []domain.Layer) {
 func (c *compiler) addExperiments(configs []*config) {
 	s := c.snapshot
 	s.experiments = make([]*Experiment, len(configs))
-	s.byKey = make(map[string]*Experiment, len(configs))
 	s.rules = make([]rule, len(configs))
 	s.required, c.place = make([]int32, len(configs)), make([]int32, len(configs))
 	c.addAudiences(configs)
@@ -235,16 +243,14 @@ func (c *compiler) addExperiments(configs []*config) {
 	together, keys := make([]Experiment, len(configs)), keysOf(configs)
 	for i, e := range configs {
 		e.Key, keys = keys[:len(e.Key)], keys[len(e.Key):]
-		together[i] = Experiment{snapshot: s, index: i, config: e, variations: e.Variations}
+		together[i] = Experiment{key: e.Key, snapshot: s, index: i, config: e, variations: e.Variations}
 		s.experiments[i] = &together[i]
-		s.byKey[e.Key] = s.experiments[i]
 		s.rules[i] = c.rule(e)
 		s.rules[i].at = int32(i)
 		s.required[i] = -1
 	}
-	slices.SortStableFunc(s.rules, func(a, b rule) int {
-		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.layer, b.layer), cmp.Compare(a.audience, b.audience))
-	})
+	s.keys = newKeyIndex(together)
+	slices.SortFunc(s.rules, compareRules)
 	for i := range s.rules {
 		c.place[s.rules[i].at] = int32(i)
 		for g := s.rules[i].group; g < other; g++ {
@@ -262,6 +268,19 @@ func (c *compiler) addExperiments(configs []*config) {
 	}
 }
 
+// compareRules orders like rules after each other.
+func compareRules(a, b rule) int {
+	switch {
+	case a.group != b.group:
+		return cmp.Compare(a.group, b.group)
+	case a.layer != b.layer:
+		return cmp.Compare(a.layer, b.layer)
+	case a.audience != b.audience:
+		return cmp.Compare(a.audience, b.audience)
+	}
+	return cmp.Compare(a.at, b.at)
+}
+
 // addAudiences orders audiences by their text: those that begin with the same
 // test are then matched after each other, which processors foretell better.
 func (c *compiler) addAudiences(configs []*config) {
@@ -273,7 +292,12 @@ func (c *compiler) addAudiences(configs []*config) {
 }
 
 func keysOf(configs []*config) string {
+	size := 0
+	for _, e := range configs {
+		size += len(e.Key)
+	}
 	var keys strings.Builder
+	keys.Grow(size)
 	for _, e := range configs {
 		keys.WriteString(e.Key)
 	}
@@ -359,7 +383,8 @@ func (c *compiler) exceptions(e *config) *exceptions {
 	if len(more.holdouts)+len(more.overrides)+len(more.lanes)+len(more.split)+len(e.Prerequisites) == 0 {
 		return nil
 	}
-	return &more
+	kept := more // few experiments have any, and only those allocate
+	return &kept
 }
 
 // reaches reports whether the experiment is in the holdout's scope.
@@ -376,7 +401,7 @@ func (c *compiler) require(e *Experiment) {
 	s := c.snapshot
 	for _, p := range e.config.Prerequisites {
 		r := requirement{rule: -1}
-		if other, ok := s.byKey[p.Experiment]; ok {
+		if other := s.keys.find(p.Experiment); other != nil {
 			r.rule = c.place[other.index]
 			for _, key := range p.Variations {
 				if v := other.config.variation(key); v >= 0 {
@@ -406,8 +431,8 @@ func (c *compiler) order(l *layer, at int32) {
 		}
 	}
 	for _, key := range l.Order {
-		e, ok := s.byKey[key]
-		if !ok {
+		e := s.keys.find(key)
+		if e == nil {
 			continue
 		}
 		place := c.place[e.index]

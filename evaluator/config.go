@@ -16,8 +16,7 @@ const (
 	maxVariations = 64 // those of a requirement are bits of a word
 )
 
-// config is what evaluation needs of an experiment's document; readConfig makes
-// one.
+// config is what evaluation needs of an experiment's document.
 type config struct {
 	ID, Key       string
 	Version       int
@@ -56,10 +55,7 @@ func (c *config) check() error {
 	case len(c.Variations) < 1 || len(c.Variations) > maxVariations:
 		return fmt.Errorf("has %d variations", len(c.Variations))
 	}
-	if err := c.checkVariations(); err != nil {
-		return err
-	}
-	return c.checkAudience()
+	return c.checkVariations()
 }
 
 func (c *config) checkVariations() error {
@@ -86,18 +82,6 @@ func (c *config) checkVariations() error {
 			return fmt.Errorf("an override names variation %q", key)
 		}
 	}
-	return nil
-}
-
-func (c *config) checkAudience() error {
-	if len(c.Audience) == 0 || string(c.Audience) == "{}" {
-		return nil
-	}
-	condition, err := targeting.Parse(c.Audience)
-	if err != nil {
-		return fmt.Errorf("audience: %w", err)
-	}
-	c.audience = condition
 	return nil
 }
 

@@ -4,18 +4,31 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/targeting"
 )
 
 // reader reads one JSON document by the members that are known, several times as
 // fast as a decoder for any type. It is strict in what it returns and lax in
 // what it skips; raw values are for their users to check. null is the zero value
-// of every type. After a fault it reads nothing more.
+// of every type. After a fault it reads nothing more. One that is used again keeps
+// what many documents hold side by side.
 type reader struct {
 	data []byte
 	at   int
 	err  error
+
+	conditions targeting.Parser
+	variations []Variation // of the experiment that is read
+	split      []domain.SplitRange
+
+	kept           slab[byte]
+	keptVariations slab[Variation]
+	keptSplits     slab[domain.SplitRange]
 }
 
 // fail notes the first fault, and goes to the end.
@@ -88,20 +101,29 @@ func (r *reader) each(from, to byte, want string, read func()) {
 		r.fail(want)
 		return
 	}
-	for first := true; !r.take(to); first = false {
-		if !first && !r.take(',') || r.peek() == 0 {
-			r.fail(want)
+	if r.take(to) {
+		return
+	}
+	for r.peek() != 0 {
+		read()
+		c := r.peek()
+		if c != ',' && c != to {
+			break
+		}
+		r.at++
+		if c == to {
 			return
 		}
-		read()
 	}
+	r.fail(want)
 }
 
 func (r *reader) text() string {
 	if r.null() {
 		return ""
 	}
-	return string(r.quoted())
+	text := r.kept.keep(r.quoted())
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // quoted reads a text. The bytes may be the document's own.
@@ -110,12 +132,11 @@ func (r *reader) quoted() []byte {
 		r.fail("a text")
 		return nil
 	}
-	from := r.at + 1
-	for i := from; i < len(r.data); i++ {
-		c := r.data[i]
+	rest := r.data[r.at+1:]
+	for i, c := range rest {
 		if c == '"' {
-			r.at = i + 1
-			return r.data[from:i]
+			r.at += i + 2
+			return rest[:i]
 		}
 		if c < ' ' || c == '\\' || c >= 0x80 {
 			break

@@ -19,8 +19,8 @@ func (s *Snapshot) Evaluate(e *Experiment, u *Unit) Result {
 // is false where there is none. Evaluating more than one experiment is cheaper
 // with Prepare.
 func (s *Snapshot) EvaluateRaw(key, id string, attributes map[string]any) (result Result, ok bool) {
-	e, ok := s.byKey[key]
-	if !ok {
+	e := s.keys.find(key)
+	if e == nil {
 		return Result{}, false
 	}
 	if e.rule.group < other {
@@ -50,14 +50,8 @@ func (s *Snapshot) decideByID(r *rule, id string, attributes map[string]any) (va
 	if !isUnit(id) {
 		return 0, NoUnit
 	}
-	if r.group == aimed {
-		u := s.borrow()
-		u.attributes.Reset(s.program, attributes)
-		matches := s.program.Match(int(r.audience), &u.attributes)
-		s.units.Put(u)
-		if !matches {
-			return 0, Audience
-		}
+	if r.group == aimed && !s.program.MatchOnce(int(r.audience), attributes) {
+		return 0, Audience
 	}
 	half := newUnitHalf(id)
 	if r.group == laned && !r.lane.has(s.layers[r.layer].slot(half)) {

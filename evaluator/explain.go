@@ -161,7 +161,7 @@ func (x *explainer) prerequisites() {
 	unmet := x.snapshot.unmet(x.rule, x.unit)
 	for i, p := range x.experiment.config.Prerequisites {
 		step := Step{Check: "prerequisite", By: x.experiment.entity(), Wanted: slices.Clone(p.Variations)}
-		if other, ok := x.snapshot.byKey[p.Experiment]; ok {
+		if other := x.snapshot.keys.find(p.Experiment); other != nil {
 			result := x.snapshot.Evaluate(other, x.unit)
 			step.By = other.entity()
 			step.Variation, step.Reason = other.variations[result.Variation].Key, result.Reason.String()

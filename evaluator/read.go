@@ -6,22 +6,33 @@ import (
 	"github.com/assaylabs/assay/domain"
 )
 
-// usual is how many variations there are room for before there are more.
-const usual = 4
-
-// readConfig reads what evaluation needs of an experiment's document. What it
-// could read is there even where there is an error.
-func readConfig(raw []byte) (*config, error) {
-	c := new(config)
+// experiment reads what evaluation needs of an experiment's document into an
+// empty config. What it could read is there even where there is an error.
+func (r *reader) experiment(raw []byte, c *config) error {
 	if len(raw) > maxConfig {
-		return c, fmt.Errorf("has %d bytes, more than %d", len(raw), maxConfig)
+		return fmt.Errorf("has %d bytes, more than %d", len(raw), maxConfig)
 	}
-	r := reader{data: raw}
+	r.data, r.at, r.err = raw, 0, nil
 	r.config(c)
 	if err := r.end(); err != nil {
-		return c, err
+		return err
 	}
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return err
+	}
+	return r.audience(c)
+}
+
+func (r *reader) audience(c *config) error {
+	if len(c.Audience) == 0 || string(c.Audience) == "{}" {
+		return nil
+	}
+	condition, err := r.conditions.Parse(c.Audience)
+	if err != nil {
+		return fmt.Errorf("audience: %w", err)
+	}
+	c.audience = condition
+	return nil
 }
 
 func (r *reader) config(c *config) {
@@ -83,12 +94,14 @@ func (r *reader) settings(c *config, name string, once func(uint)) {
 		c.Audience = r.raw()
 	case "variations":
 		once(13)
-		c.Variations = make([]Variation, 0, usual)
-		r.list(func() { c.Variations = append(c.Variations, r.variation()) })
+		r.variations = r.variations[:0]
+		r.list(func() { r.variations = append(r.variations, r.variation()) })
+		c.Variations = r.keptVariations.keep(r.variations)
 	case "split":
 		once(14)
-		c.Split = make([]domain.SplitRange, 0, usual)
-		r.list(func() { c.Split = append(c.Split, r.piece()) })
+		r.split = r.split[:0]
+		r.list(func() { r.split = append(r.split, r.piece()) })
+		c.Split = r.keptSplits.keep(r.split)
 	case "layer":
 		once(15)
 		c.Layer = r.layer()
@@ -109,7 +122,7 @@ func (r *reader) variation() (v Variation) {
 		case "key":
 			v.Key = r.text()
 		case "value":
-			v.Value = append(v.Value, r.raw()...)
+			v.Value = r.kept.keep(r.raw())
 		default:
 			r.skip()
 		}

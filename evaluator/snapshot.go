@@ -23,7 +23,7 @@ type Snapshot struct {
 	at       time.Time
 
 	experiments []*Experiment // by key
-	byKey       map[string]*Experiment
+	keys        keyIndex
 	rules       []rule     // by group
 	groups      [other]int // where in rules the first groups end
 	required    []int32    // by rule: its number among those that others require, or -1
@@ -120,8 +120,8 @@ func (s *Snapshot) Len() int { return len(s.experiments) }
 
 // Experiment returns the experiment with that key.
 func (s *Snapshot) Experiment(key string) (*Experiment, bool) {
-	e, ok := s.byKey[key]
-	return e, ok
+	e := s.keys.find(key)
+	return e, e != nil
 }
 
 // Experiments are all, inactive ones too, by key. The caller must not change
@@ -137,6 +137,7 @@ type Variation struct {
 // Experiment is an experiment of one snapshot. It is immutable.
 type Experiment struct {
 	rule       rule // a copy, so that evaluating one looks no further
+	key        string
 	snapshot   *Snapshot
 	index      int
 	config     *config
@@ -147,7 +148,7 @@ type Experiment struct {
 func (e *Experiment) ID() string { return e.config.ID }
 
 // Key is what callers name the experiment by.
-func (e *Experiment) Key() string { return e.config.Key }
+func (e *Experiment) Key() string { return e.key }
 
 // Version is the experiment's own version.
 func (e *Experiment) Version() int { return e.config.Version }
