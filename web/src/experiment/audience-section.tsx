@@ -9,8 +9,9 @@ import styles from './audience.module.css'
 import { holder, readCondition, writeCondition, type Group } from './condition'
 import { GroupRows } from './condition-rows'
 import { ParsedArea, useEditing } from './editing'
-import { isObject, parse, same } from './json'
+import { isObject, parse, same, type JsonObject } from './json'
 import { MatchPanel } from './match-panel'
+import { useConditionCheck } from './use-condition-check'
 
 type View = 'rows' | 'json'
 
@@ -24,11 +25,14 @@ export function AudienceSection() {
   // The condition changed elsewhere: in the JSON, by a merge, by discarding.
   if (!same(written.condition, audience)) setTree(readCondition(audience))
 
-  const [held, setHeld] = useState<ReadonlyMap<string, boolean>>(new Map())
-  const faults = useMemo(
-    () => (problem?.fields ?? []).filter((fault) => fault.field === 'audience' || fault.field.startsWith('audience/')).map((fault) => ({ pointer: fault.field.slice('audience'.length), problem: fault.problem })),
-    [problem],
-  )
+  const [fresh, setFresh] = useState<string | null>(null)
+  const [person, setPerson] = useState<JsonObject>({})
+  const { check, waiting, error } = useConditionCheck(audience, person)
+  const faults = useMemo(() => {
+    const refused = (problem?.fields ?? []).filter((fault) => fault.field === 'audience' || fault.field.startsWith('audience/'))
+    const all = [...(check?.errors ?? []), ...refused.map((fault) => ({ pointer: fault.field.slice('audience'.length), problem: fault.problem }))]
+    return [...new Map(all.map((fault) => [`${fault.pointer} ${fault.problem}`, fault])).values()]
+  }, [check, problem])
   const state = useMemo((): AudienceState => {
     const byHolder = new Map<string, string>()
     for (const fault of faults) {
@@ -39,13 +43,15 @@ export function AudienceSection() {
       tree,
       pointers: written.pointers,
       faults: byHolder,
-      held,
-      change: (next) => {
+      held: new Map(waiting ? [] : check?.explanation.map((test) => [test.pointer, test.matched])),
+      fresh,
+      change: (next, added) => {
         setTree(next)
+        setFresh(added ?? null)
         draft.set({ audience: writeCondition(next).condition })
       },
     }
-  }, [tree, written, faults, held, draft])
+  }, [tree, written, faults, check, waiting, fresh, draft])
 
   const malformed = draft.texts['audience'] !== undefined
   return (
@@ -100,14 +106,14 @@ export function AudienceSection() {
             {view === 'json' && faults.length > 0 && (
               <ul className={styles.faults} role="alert">
                 {faults.map((fault) => (
-                  <li key={fault.pointer}>
+                  <li key={`${fault.pointer} ${fault.problem}`}>
                     <code>{fault.pointer || '/'}</code> {fault.problem}
                   </li>
                 ))}
               </ul>
             )}
           </div>
-          <MatchPanel onHeld={setHeld} />
+          <MatchPanel person={person} onPerson={setPerson} check={check} waiting={waiting} error={error} />
         </div>
       </Panel>
     </AudienceContext>

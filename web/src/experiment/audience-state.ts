@@ -9,7 +9,9 @@ export interface AudienceState {
   readonly faults: ReadonlyMap<string, string>
   /** Whether the person who is tried meets what stands at a pointer. */
   readonly held: ReadonlyMap<string, boolean>
-  readonly change: (tree: Group) => void
+  /** The row that was added last: it takes the focus. */
+  readonly fresh: string | null
+  readonly change: (tree: Group, fresh?: string) => void
 }
 
 export const AudienceContext = createContext<AudienceState | null>(null)

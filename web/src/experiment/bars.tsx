@@ -55,6 +55,11 @@ export function LayerBar({ occupancy, mine, experiment }: { readonly occupancy: 
         ))}
       </div>
       <Ticks />
+      <p className={styles.key} aria-hidden>
+        <span className={styles.mine} /> this experiment
+        <span className={styles.others} /> others
+        <span className={styles.free} /> free
+      </p>
     </div>
   )
 }

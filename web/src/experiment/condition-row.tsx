@@ -13,7 +13,7 @@ import { convert, fits, operatorOf, operators, readScalar, types, writeScalar } 
 
 /** ConditionRow edits one test: attribute, operator, value. */
 export function ConditionRow({ row }: { readonly row: Row }) {
-  const { tree, change, faults, pointers } = useAudience()
+  const { tree, change, faults, pointers, fresh } = useAudience()
   const set = (next: Partial<Row>): void => change(replaceClause(tree, row.id, [{ ...row, ...next }]))
   const fault = faults.get(row.id) ?? (row.attribute === '' ? 'Name an attribute.' : undefined)
   const known = operators.some((operator) => operator.name === row.operator)
@@ -23,6 +23,7 @@ export function ConditionRow({ row }: { readonly row: Row }) {
       <Held id={row.id} />
       <TextInput
         code
+        autoFocus={row.id === fresh}
         aria-label="Attribute"
         placeholder="attribute"
         value={row.attribute}

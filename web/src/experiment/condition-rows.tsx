@@ -4,7 +4,7 @@ import { Select } from '../ui/field'
 import { Menu, MenuItem } from '../ui/menu'
 import styles from './audience.module.css'
 import { useAudience } from './audience-state'
-import { addClause, newGroup, newJoin, newNot, newRow, replaceClause, type Clause, type Group, type Join, type Not, type Raw } from './condition'
+import { addClause, newGroup, newJoin, newNot, newRow, replaceClause, rowsOf, type Clause, type Group, type Join, type Not, type Raw } from './condition'
 import { ConditionRow } from './condition-row'
 import { JsonCell } from './json-cell'
 
@@ -35,7 +35,7 @@ export function GroupRows({ group, root = false }: { readonly group: Group; read
 
 function AddClause({ group }: { readonly group: Group }) {
   const { tree, change } = useAudience()
-  const add = (clause: Clause): void => change(addClause(tree, group.id, clause))
+  const add = (clause: Clause): void => change(addClause(tree, group.id, clause), rowsOf(newGroup([clause]))[0]?.id)
   return (
     <div className="row">
       <Button size="small" onClick={() => add(newRow())}>

@@ -50,7 +50,7 @@ function Verdict({ experiment }: { readonly experiment: Experiment }) {
   if (!results) return null
   return (
     <Link href={`/console/experiments/${experiment.key}/results`} className={styles.verdict}>
-      {results.verdict.text}
+      {results.verdict.text.charAt(0).toUpperCase() + results.verdict.text.slice(1)}
     </Link>
   )
 }

@@ -69,7 +69,7 @@ export function LayerSection() {
           </div>
         )}
         {layer?.mode === 'ordered' && (
-          <p className={`soft ${styles.full}`}>
+          <p className={`soft ${styles.full} ${styles.links}`}>
             An ordered layer gives a unit to the first experiment that takes it: {layer.order.join(', ') || 'none yet'}. <Link href={`/console/layers?layer=${layer.key}`}>Change the order</Link> there.
           </p>
         )}
@@ -78,7 +78,7 @@ export function LayerSection() {
           {scoped.length === 0 ? (
             <p className="soft">None: no holdout names it or one of its tags.</p>
           ) : (
-            <ul>
+            <ul className={styles.links}>
               {scoped.map((holdout) => (
                 <li key={holdout.key}>
                   <Link href={`/console/holdouts?holdout=${holdout.key}`}>{holdout.name}</Link> <span className="soft">keeps {share(holdout.share_ppm)} of units out, by {holdout.experiments.includes(experiment?.key ?? '') ? 'its key' : 'its tags'}</span>

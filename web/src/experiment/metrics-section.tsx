@@ -71,7 +71,7 @@ export function MetricsSection() {
           </ol>
         )}
         {metrics.length === 0 ? (
-          <p className="soft">
+          <p className={`soft ${styles.links}`}>
             There are no metrics yet: <Link href="/console/metrics">define one</Link>.
           </p>
         ) : (

@@ -100,6 +100,7 @@ function Variations({ experiment }: { readonly experiment: Experiment }) {
                 <td data-number>{share(held)}</td>
                 <td data-number title={ranges.map((part) => `${count(part.from)} to ${count(part.to - 1)}`).join(', ')}>
                   {count(held)}
+                  <span className={styles.ranges}>{ranges.length <= 2 ? ranges.map((part) => `${count(part.from)}–${count(part.to - 1)}`).join(', ') : `${ranges.length} ranges`}</span>
                 </td>
               </tr>
             )
@@ -150,7 +151,7 @@ function Audience({ experiment }: { readonly experiment: Experiment }) {
       <dd>
         {experiment.prerequisites.length === 0 && 'None'}
         {experiment.prerequisites.map((needed) => (
-          <p key={needed.experiment}>
+          <p key={needed.experiment} className={styles.links}>
             <Link href={`/console/experiments/${needed.experiment}`}>{needed.experiment}</Link> gives {needed.variations.join(' or ')}
           </p>
         ))}

@@ -43,7 +43,8 @@ export function usePreview(experiment: Experiment | null, draft: Draft): Preview
   }
 }
 
-function useSettled<T>(value: T): T {
+/** useSettled follows a value once it rests. */
+export function useSettled<T>(value: T): T {
   const [settled, setSettled] = useState(value)
   useEffect(() => {
     const timer = setTimeout(() => setSettled(() => value), patience)
