@@ -15,7 +15,7 @@ const (
 	clockTrust = time.Second
 	// clockSlack is by how much a time told so may be behind the clock once the
 	// lock is taken; it is never before it.
-	clockSlack = 20 * time.Millisecond
+	clockSlack = 250 * time.Millisecond
 	// movedOn is the SQLSTATE, division by zero, of records that do not follow
 	// from the ledger's head.
 	movedOn = "22012"

@@ -22,8 +22,8 @@ func TestDecidingAheadOfTheLock(t *testing.T) {
 		{"alone", 0, func() {}},
 		{"another store appended", 0, func() { execute(t, b, createMetric("between")) }},
 		{"the clock went on", 26 * time.Hour, func() { l.SetClock(t, 26*time.Hour) }},
-		{"a little", 26*time.Hour + 100*time.Millisecond, func() { l.SetClock(t, 26*time.Hour+100*time.Millisecond) }},
-		{"the clock went back", 26*time.Hour + 100*time.Millisecond, func() { l.SetClock(t, -time.Hour) }},
+		{"a little", 26*time.Hour + 500*time.Millisecond, func() { l.SetClock(t, 26*time.Hour+500*time.Millisecond) }},
+		{"the clock went back", 26*time.Hour + 500*time.Millisecond, func() { l.SetClock(t, -time.Hour) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 3 { // from the third on it knows that it is alone
@@ -33,7 +33,7 @@ func TestDecidingAheadOfTheLock(t *testing.T) {
 			last := all(t, a)
 			tt.before()
 			n++
-			earliest := time.Now().Add(tt.offset - 25*time.Millisecond)
+			earliest := time.Now().Add(tt.offset - 255*time.Millisecond)
 			if tt.name == "the clock went back" {
 				earliest = last[len(last)-1].RecordedAt
 			}

@@ -304,19 +304,19 @@ func (g *group) queueRecords(b *pgx.Batch) {
 		actors[i], keyIDs[i], reasons[i] = r.Actor, r.KeyID, r.Reason
 		requests[i], cors[i], hashes[i] = r.RequestID, r.CorrelationID, r.Hash[:]
 	}
+	// unnest in the select list: in FROM each column fills a store of 16 KB first,
+	// which cost more than the rows.
 	b.Queue(`with head as (
-			select ledger_clock() as clock from event_head
+			update event_head set position = $19, recorded_at = $15, hash = $20
 			where position = $16 and hash = $17 and $15 >= recorded_at and ($18::interval is null
 				or $15 <= greatest(ledger_clock(), recorded_at) and $15 >= ledger_clock() - $18)
-			for update
+			returning ledger_clock() as clock
 		), appended as (
 			insert into events (`+columns+`)
-			select p, s, v, t, sv, d, dh, c, a, k, r, q, co, $15, h
-			from head, unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::json[], $7::bytea[], $8::uuid[],
-				$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[])
-				u (p, s, v, t, sv, d, dh, c, a, k, r, q, co, h)
-		), moved as (
-			update event_head set position = $19, recorded_at = $15, hash = $20 from head
+			select unnest($1::bigint[]), unnest($2::text[]), unnest($3::int[]), unnest($4::text[]), unnest($5::int[]),
+				unnest($6::json[]), unnest($7::bytea[]), unnest($8::uuid[]), unnest($9::text[]), unnest($10::text[]),
+				unnest($11::text[]), unnest($12::text[]), unnest($13::text[]), $15, unnest($14::bytea[])
+			from head
 		)
 		select 1 / count(*), max(clock), pg_notify($21, $19::bigint::text) from head`,
 		positions, streams, versions, types, schemas, data, dataHash, commands,
