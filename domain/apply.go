@@ -72,12 +72,17 @@ func (c *Catalog) Apply(s Stamp, stream Stream, event Event) {
 	c.tally(s)
 }
 
+// Switched makes the experiment what a change of its status makes of it. Of several
+// in a row the last says it all.
+func (e *Experiment) Switched(s Stamp, to Status) {
+	s.stamp(&e.Header)
+	e.Status = to
+	e.EverActive = true // to active, or from it
+	e.Pending = e.Pending.after(s.At)
+}
+
 func (c *Catalog) applyStatus(s Stamp, stream Stream, e StatusChanged) {
-	exp := c.Experiments.touched(s, stream, func(x *Experiment) {
-		x.Status = e.New
-		x.EverActive = x.EverActive || e.New == Active
-		x.Pending = x.Pending.after(s.At)
-	})
+	exp := c.Experiments.touched(s, stream, func(x *Experiment) { x.Switched(s, e.New) })
 	if exp == nil {
 		return
 	}

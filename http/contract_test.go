@@ -135,7 +135,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		do(200, "GET", path[:strings.LastIndexByte(path, '/')]+"?limit=1", "")
 	}
 	for _, path := range []string{
-		"/experiments", "/experiments?status=active&q=check&tag=checkout&sort=-updated_at&limit=1", "/experiments?limit=1",
+		"/experiments", "/experiments?position=12&q=check&limit=1", "/experiments?at=2026-01-01T00:00:00Z", "/experiments?status=active&q=check&tag=checkout&sort=-updated_at&limit=1", "/experiments?limit=1",
 		"/experiments/checkout-button", "/experiments/checkout-button?version=1", "/experiments/checkout-button?position=17",
 		"/experiments/checkout-button/history", "/experiments/checkout-button/history?type=experiment.status_changed&limit=1",
 		"/experiments/checkout-button/results", "/experiments/checkout-button/results?as_of=17.0&metric=purchase-rate",

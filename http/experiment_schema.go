@@ -65,7 +65,7 @@ func experimentSchemas() fields {
 			"slots": count("", 0),
 		}),
 		"ExperimentList": page("Experiment", fields{
-			"source":   oneOf("What answered.", "redis", "postgres", "memory"),
+			"source":   oneOf("What answered.", "redis", "postgres", "memory", "ledger"),
 			"position": count("The ledger's position that the list shows.", 0),
 		}),
 	})

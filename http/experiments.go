@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,8 +24,9 @@ func experimentRoutes() []route {
 		{
 			method: http.MethodGet, path: experimentsPath, id: "list-experiments", tag: experimentsTag,
 			summary: "List experiments",
-			doc:     "Reads Redis; without it Postgres; without that this process's memory. The answer says which, and as of which position.",
-			role:    domain.Viewer, waits: true, query: append(experimentFilters(), limitParams()...),
+			doc: "Reads Redis; without it Postgres; without that this process's memory. The answer says which, and as of which position. " +
+				"As the list stood at a time or at a position of the ledger, it is read from the ledger.",
+			role: domain.Viewer, waits: true, query: slices.Concat(experimentFilters(), momentParams()[:2], limitParams()),
 			ok:     success{status: http.StatusOK, schema: "ExperimentList", example: `{"items":[` + experimentExample + `],"next_cursor":null,"source":"redis","position":42}`},
 			handle: (*api).listExperiments,
 		},
@@ -123,7 +125,10 @@ func (in *input) listOptions() (o queries.ListOptions, err error) {
 	if o.Q, err = in.text("q", maxText); err != nil {
 		return o, err
 	}
-	o.Tag, err = in.text("tag", maxText)
+	if o.Tag, err = in.text("tag", maxText); err != nil {
+		return o, err
+	}
+	o.Moment, err = in.moments()
 	return o, err
 }
 
@@ -132,15 +137,21 @@ func (in *input) when() (m queries.Moment, err error) {
 	if len(in.query) > 1 {
 		return m, domain.Invalid("at", "must be the only one of at, position and version")
 	}
-	if m.At, err = in.moment("at"); err != nil {
-		return m, err
-	}
-	const most = 1<<53 - 1
-	if m.Position, err = in.whole("position", 1, most, 0); err != nil {
+	if m, err = in.moments(); err != nil {
 		return m, err
 	}
 	version, err := in.whole("version", 1, 1<<31-1, 0)
 	m.Version = int(version)
+	return m, err
+}
+
+// moments reads a time and a position, of which a query takes one at most.
+func (in *input) moments() (m queries.Moment, err error) {
+	if m.At, err = in.moment("at"); err != nil {
+		return m, err
+	}
+	const most = 1<<53 - 1
+	m.Position, err = in.whole("position", 1, most, 0)
 	return m, err
 }
 

@@ -360,6 +360,7 @@ func TestBadQueries(t *testing.T) {
 		}
 	})
 	m.refused(t, "two moments", request{method: "GET", path: "/experiments/subject?version=1&position=1"}, "", 422)
+	m.refused(t, "two moments of a list", request{method: "GET", path: "/experiments?at=2026-01-01T00:00:00Z&position=1"}, "at", 422)
 	m.refused(t, "foreign cursor", request{method: "GET", path: "/experiments?cursor=abc"}, "cursor", 422)
 	m.refused(t, "foreign cursor", request{method: "GET", path: "/experiments/subject/history?cursor=abc"}, "cursor", 422)
 	m.refused(t, "foreign cursor", request{method: "GET", path: "/layers?cursor=%7B%7D"}, "cursor", 422)

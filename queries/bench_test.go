@@ -88,3 +88,17 @@ func BenchmarkDaysOfAYear(b *testing.B) {
 		}
 	})
 }
+
+// A list of 1,000 experiments as it stood, from the ledger.
+func BenchmarkListThen(b *testing.B) {
+	ledger := ledgertest.New(b)
+	const records = 100_000
+	ledger.FillAndReplay(b, ledgertest.Filling{Records: records})
+	s := stackOn(b, ledger, redistest.Memory(b).URL())
+	for b.Loop() {
+		list, err := s.Experiments(b.Context(), ListOptions{Limit: MaxLimit, Moment: Moment{Position: records / 2}})
+		if err != nil || len(list.Items) < MaxLimit/2 {
+			b.Fatal(len(list.Items), err)
+		}
+	}
+}

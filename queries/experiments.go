@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/assaylabs/assay/domain"
@@ -27,6 +29,7 @@ const (
 	FromRedis    = "redis"
 	FromPostgres = "postgres"
 	FromMemory   = "memory"
+	FromLedger   = "ledger"
 )
 
 // ListOptions say which experiments a list holds; the zero value is all of
@@ -45,6 +48,8 @@ type ListOptions struct {
 	Cursor string
 	// MinPosition is the position that the answer must not be older than.
 	MinPosition int64
+	// Moment is a time or a position of the past; none is now.
+	Moment Moment
 }
 
 // List is a page of experiments as of a position, and where it was read.
@@ -55,9 +60,19 @@ type List struct {
 	Position   int64            `json:"position"`
 }
 
-// Experiments lists experiments. It reads Redis where that is not behind what
-// this process knows, else Postgres, else this process's memory.
+// Experiments lists experiments, as they stand or as they stood at a moment. The
+// present is read from Redis where that is not behind what this process knows, else
+// Postgres, else this process's memory.
 func (s *Service) Experiments(ctx context.Context, o ListOptions) (List, error) {
+	past, err := o.Moment.past()
+	switch {
+	case err != nil:
+		return List{}, err
+	case o.Moment.Version != 0:
+		return List{}, domain.Invalid("version", "cannot be asked for here")
+	case past:
+		return s.listThen(ctx, o)
+	}
 	l, err := newListing(o)
 	if err != nil {
 		return List{}, err
@@ -109,7 +124,7 @@ func newListing(o ListOptions) (*listing, error) {
 	}
 	l.folded = fold(o.Q)
 	direction, _ := l.order.direction()
-	l.scope = scope("experiments", l.order.name, direction, o.Status, o.Tag, o.Q)
+	l.scope = scope("experiments", l.order.name, direction, o.Status, o.Tag, o.Q, strconv.FormatInt(o.Moment.Position, 10))
 	if l.after, err = parseCursor(l.scope, o.Cursor); err != nil {
 		return nil, err
 	}
@@ -136,13 +151,18 @@ func (l *listing) holds(e *entry) bool {
 
 // page makes the list out of all experiments.
 func (l *listing) page(all []*entry, source string, position int64) List {
+	return l.cut(l.sort(all), source, position)
+}
+
+// sort puts those that the list holds, from its cursor on, in order.
+func (l *listing) sort(all []*entry) []placed {
 	var held []*entry
 	for _, e := range all {
 		if l.holds(e) {
 			held = append(held, e)
 		}
 	}
-	return l.cut(l.order.sort(held, l.after), source, position)
+	return l.order.sort(held, l.after)
 }
 
 // cut makes the list out of experiments in order, of which there may be more
@@ -201,6 +221,38 @@ func (s *Service) listMemory(l *listing) (List, error) {
 		return List{}, err
 	}
 	return l.page(all, FromMemory, view.Position), nil
+}
+
+// listThen makes the list as it stood at a moment, from the ledger. Its pages are
+// of the position that the first was of.
+func (s *Service) listThen(ctx context.Context, o ListOptions) (List, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	position, err := s.positionOf(ctx, o.Moment)
+	if err != nil {
+		return List{}, err
+	}
+	o.Moment = Moment{Position: position}
+	l, err := newListing(o)
+	if err != nil {
+		return List{}, err
+	}
+	var all []*entry
+	err = s.postgres.snapshot(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return readExperimentsThen(ctx, tx, position, nil, nil, func(x *domain.Experiment, _, _ int64) {
+			all = append(all, newEntry(nil, x))
+		})
+	})
+	if err != nil {
+		return List{}, err
+	}
+	sorted := l.sort(all)
+	for _, p := range sorted[:min(l.Limit, len(sorted))] {
+		if p.item.doc, err = domain.Encode(p.item.experiment); err != nil {
+			return List{}, err
+		}
+	}
+	return l.cut(sorted, FromLedger, position), nil
 }
 
 // listPostgres makes the list in Postgres, with the position that the same

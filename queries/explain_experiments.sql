@@ -1,7 +1,7 @@
 -- Experiments as they stood at position $1: those with the ids $2 or the keys $3,
 -- all of them where both are null. Each by its last whole document, and the last
 -- change of its status.
-select d.position, d.version, d.type, d.schema_version, d.recorded_at, d.data,
+select d.position, d.version, d.type, d.schema_version, d.recorded_at, d.data, x.created_at,
     s.position, s.version, s.new_status, s.recorded_at
 from experiments x
 cross join lateral (

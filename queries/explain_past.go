@@ -177,15 +177,29 @@ func (p *past) addHoldout(w *whole, h domain.Holdout) {
 
 // readExperiments reads those with the ids or keys, or all.
 func (p *past) readExperiments(ctx context.Context, ids []uuid.UUID, keys []string) error {
-	rows, err := p.tx.Query(ctx, experimentsThen, p.position, ids, keys)
+	return readExperimentsThen(ctx, p.tx, p.position, ids, keys, func(x *domain.Experiment, written, switched int64) {
+		p.written[domain.StreamOf(domain.KindExperiment, x.ID)] = written
+		if switched > 0 {
+			p.switched[x.ID] = switched
+		}
+		p.experiments[x.Key] = x
+	})
+}
+
+// readExperimentsThen reads the experiments with the ids or keys, or all, as they
+// stood at a position, each with the positions of its last whole document and of
+// its last change of status, 0 for none.
+func readExperimentsThen(ctx context.Context, tx pgx.Tx, position int64, ids []uuid.UUID, keys []string, f func(x *domain.Experiment, written, switched int64)) error {
+	rows, err := tx.Query(ctx, experimentsThen, position, ids, keys)
 	if err != nil {
 		return err
 	}
 	var w whole
+	var created time.Time
 	var switched, version *int64
 	var status *domain.Status
 	var at *time.Time
-	_, err = pgx.ForEachRow(rows, append(w.targets(), &switched, &version, &status, &at), func() error {
+	_, err = pgx.ForEachRow(rows, append(w.targets(), &created, &switched, &version, &status, &at), func() error {
 		event, err := w.decode()
 		if err != nil {
 			return err
@@ -199,14 +213,16 @@ func (p *past) readExperiments(ctx context.Context, ids []uuid.UUID, keys []stri
 		default:
 			return fmt.Errorf("record %d: %s holds no experiment", w.position, w.typ)
 		}
-		p.stamp(&w, domain.KindExperiment, &x.Header)
-		if switched != nil {
-			p.switched[x.ID] = *switched
-			if *switched > w.position {
-				x.Status, x.Position, x.Version, x.UpdatedAt = *status, *switched, int(*version), at.UTC()
-			}
+		x.CreatedAt = created.UTC()
+		x.Position, x.Version, x.UpdatedAt = w.position, w.version, w.at.UTC()
+		if switched == nil {
+			f(&x, w.position, 0)
+			return nil
 		}
-		p.experiments[x.Key] = &x
+		if *switched > w.position {
+			x.Switched(domain.Stamp{Position: *switched, Version: int(*version), At: at.UTC()}, *status)
+		}
+		f(&x, w.position, *switched)
 		return nil
 	})
 	return err

@@ -3,6 +3,7 @@ package queries
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -304,4 +305,113 @@ func bare(t testing.TB, doc []byte) string {
 		t.Fatal(err)
 	}
 	return canonical(t, b)
+}
+
+// A list of the past is made of the experiments that there were then, as they
+// stood; its pages are of one moment, whatever happens meanwhile.
+func TestListsOfThePast(t *testing.T) {
+	s := newStack(t)
+	s.create(t, `{"name":"Planned","key":"planned","schedule":{"start_at":"2100-01-01T00:00:00Z","stop_at":"2101-01-01T00:00:00Z"}}`)
+	s.set(t, "planned", domain.Active)
+	records := s.story(t)
+	s.settle(t)
+	c := domain.NewCatalog(records[0].RecordedAt)
+	for i := range records {
+		r := &records[i]
+		c.Apply(r.Stamp(), r.Stream, r.Event)
+		moments := []Moment{{Position: r.Position}}
+		if i+1 == len(records) || records[i+1].RecordedAt.After(r.RecordedAt) {
+			moments = append(moments, Moment{At: r.RecordedAt})
+		}
+		for _, o := range []ListOptions{
+			{}, {Limit: 1}, {Status: "active"}, {Tag: "t1"}, {Q: "ROUND 2"}, {Sort: "-updated_at", Limit: 1}, {Sort: "created_at"},
+		} {
+			for _, o.Moment = range moments {
+				s.lists(t, o, listed(t, c, o), r.Position)
+			}
+		}
+	}
+}
+
+// lists checks that a list's pages are these documents at that position.
+func (s *stack) lists(t testing.TB, o ListOptions, want []string, position int64) {
+	t.Helper()
+	docs := []string{}
+	for {
+		list, err := s.Experiments(t.Context(), o)
+		if err != nil || list.Source != FromLedger || list.Position != position {
+			t.Errorf("%+v: from %s at %d, %v, want position %d", o, list.Source, list.Position, err, position)
+			return
+		}
+		for _, item := range list.Items {
+			docs = append(docs, string(item))
+		}
+		if list.NextCursor == nil {
+			break
+		}
+		o.Cursor = *list.NextCursor
+	}
+	if !slices.Equal(docs, want) {
+		t.Errorf("%+v:\n%s, want\n%s", o, docs, want)
+	}
+}
+
+// listed is the list that a catalog amounts to.
+func listed(t testing.TB, c *domain.Catalog, o ListOptions) []string {
+	t.Helper()
+	o.Moment, o.Limit = Moment{}, MaxLimit
+	l, err := newListing(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*entry
+	for _, key := range []string{"planned", "a", "b"} {
+		if e, ok := c.Experiments.ByKey(key); ok {
+			doc, err := domain.Encode(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, newEntry(doc, e))
+		}
+	}
+	docs := []string{}
+	for _, item := range l.page(all, "", 0).Items {
+		docs = append(docs, string(item))
+	}
+	return docs
+}
+
+func TestListsOfMomentsThatAreNone(t *testing.T) {
+	s := newStack(t)
+	for range 2 {
+		s.create(t, `{"name":"a"}`)
+	}
+	for name, tt := range map[string]struct {
+		options ListOptions
+		field   string
+	}{
+		"two":      {ListOptions{Moment: Moment{Position: 1, At: time.Now()}}, "at"},
+		"version":  {ListOptions{Moment: Moment{Version: 1}}, "version"},
+		"to come":  {ListOptions{Moment: Moment{Position: 3}}, "position"},
+		"tomorrow": {ListOptions{Moment: Moment{At: time.Now().Add(time.Hour)}}, "at"},
+		"bad sort": {ListOptions{Moment: Moment{Position: 1}, Sort: "id"}, "sort"},
+	} {
+		var invalid *domain.InvalidError
+		if _, err := s.Experiments(t.Context(), tt.options); !errors.As(err, &invalid) || invalid.Field != tt.field {
+			t.Errorf("%s: %v, want a fault of %s", name, err, tt.field)
+		}
+	}
+	before, err := s.Experiments(t.Context(), ListOptions{Moment: Moment{At: time.Unix(0, 0)}})
+	if err != nil || len(before.Items) != 0 || before.Position != 0 || before.NextCursor != nil {
+		t.Errorf("before the ledger: %+v, %v", before, err)
+	}
+	first, err := s.Experiments(t.Context(), ListOptions{Moment: Moment{Position: 2}, Limit: 1})
+	if err != nil || first.NextCursor == nil {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	for _, m := range []Moment{{}, {Position: 1}} {
+		if _, err := s.Experiments(t.Context(), ListOptions{Moment: m, Limit: 1, Cursor: *first.NextCursor}); err == nil {
+			t.Errorf("the cursor of another moment is taken at %+v", m)
+		}
+	}
 }
