@@ -125,6 +125,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	do(200, "POST", "/experiments/checkout-button/preview", `{"variations":[{"key":"control","weight":1},{"key":"green","weight":9}],"phase":"same"}`)
 	do(200, "POST", "/explain", `{"unit":"u2","attributes":{"id":"u2","n":[1,null,{"a":1.5}]}}`)
 	do(200, "POST", "/explain", `{"attributes":{},"experiment":"checkout-button","position":16}`)
+	do(200, "POST", "/conditions/check", `{"audience":{"id":{"$inGroup":"beta"}},"attributes":{"id":"u2"}}`)
+	do(200, "POST", "/conditions/check", `{"audience":[{"$in":7}]}`)
 	do(200, "PATCH", "/experiments/checkout-button", `{"schedule":{"start_at":null,"stop_at":"2100-01-01T00:00:00Z"}}`)
 	do(200, "PATCH", "/experiments/checkout-button", `{"variations":[{"key":"control","weight":1},{"key":"green","weight":9}],"phase":"new","owner":null}`)
 	do(200, "POST", "/experiments/checkout-button/revert", `{"version":1,"phase":"same","reason":"oops"}`)

@@ -38,6 +38,7 @@ func samples() map[string]sample {
 		"GET /experiments/{id}/history":  {"/experiments/subject/history", ""},
 		"GET /experiments/{id}/results":  {"/experiments/subject/results", ""},
 		"POST /explain":                  {"/explain", `{"unit":"u","attributes":{},"experiment":"subject"}`},
+		"POST /conditions/check":         {"/conditions/check", `{"audience":{}}`},
 		"GET /events":                    {"/events", ""},
 		"GET /reports/daily":             {"/reports/daily", ""},
 		"GET /ledger/verification":       {"/ledger/verification", ""},
@@ -380,7 +381,7 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 		switch {
 		case strings.HasPrefix(r.path, "/keys"):
 			want = domain.Admin
-		case r.path == "/explain": // a question with a body
+		case r.path == "/explain", r.path == "/conditions/check": // a question with a body
 		case r.method != http.MethodGet:
 			want = domain.Editor
 		}
