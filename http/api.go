@@ -147,7 +147,7 @@ func (a *api) mount(metrics http.Handler) error {
 func (a *api) routes(metrics http.Handler) []route {
 	// Matching is in order: what is called most stands first.
 	routes := experimentRoutes()
-	routes = append(routes, explainRoute(), conditionRoute())
+	routes = append(routes, explainRoute(), conditionRoute(), overviewRoute())
 	routes = append(routes, dailyRoutes()...)
 	routes = append(routes, eventRoutes()...)
 	routes = append(routes, verificationRoute())

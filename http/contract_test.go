@@ -139,7 +139,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	for _, path := range []string{
 		"/experiments", "/experiments?position=12&q=check&limit=1", "/experiments?at=2026-01-01T00:00:00Z", "/experiments?status=active&q=check&tag=checkout&sort=-updated_at&limit=1", "/experiments?limit=1",
 		"/experiments/checkout-button", "/experiments/checkout-button?version=1", "/experiments/checkout-button?position=17",
-		"/experiments/checkout-button/history", "/experiments/checkout-button/history?type=experiment.status_changed&limit=1",
+		"/experiments/checkout-button/history", "/overview", "/experiments/checkout-button/history?type=experiment.status_changed&limit=1",
 		"/experiments/checkout-button/results", "/experiments/checkout-button/results?as_of=17.0&metric=purchase-rate",
 		"/events", "/events?after=3&limit=2", "/events?order=desc&before=9&type=experiment.&actor=root&stream=checkout-button&from=2026-01-01T00:00:00Z&to=2100-01-01T00:00:00Z",
 		"/reports/daily", "/reports/daily?from=2026-01-01&to=2026-01-03&limit=2",

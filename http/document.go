@@ -60,7 +60,7 @@ func newDocument() *document {
 // schemas are all documented forms, by name.
 func schemas() fields {
 	return join(
-		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), resultsSchemas(), explainSchemas(), conditionSchemas(),
+		experimentSchemas(), batchSchemas(), historySchemas(), eventSchemas(), dailySchemas(), resultsSchemas(), explainSchemas(), conditionSchemas(), overviewSchemas(),
 		layerSchemas(), segmentSchemas(), memberSchemas(), metricSchemas(), holdoutSchemas(), keySchemas(), sessionSchemas(),
 		edgeSchemas(), healthSchemas(), verificationSchemas(), problemSchemas(),
 	)

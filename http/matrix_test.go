@@ -39,6 +39,7 @@ func samples() map[string]sample {
 		"GET /experiments/{id}/results":  {"/experiments/subject/results", ""},
 		"POST /explain":                  {"/explain", `{"unit":"u","attributes":{},"experiment":"subject"}`},
 		"POST /conditions/check":         {"/conditions/check", `{"audience":{}}`},
+		"GET /overview":                  {"/overview", ""},
 		"GET /events":                    {"/events", ""},
 		"GET /reports/daily":             {"/reports/daily", ""},
 		"GET /ledger/verification":       {"/ledger/verification", ""},

@@ -57,6 +57,7 @@ func newStack(t testing.TB, limit RateLimit) *stack {
 	ledgertest.Run(t, follower.Run)
 	reads := queries.New(store, follower, nil, pool, derive.New(pool))
 	ledgertest.Run(t, reads.Run)
+	ledgertest.Run(t, reads.Watch)
 
 	s := &stack{
 		store: store, ledger: ledger, log: &bytes.Buffer{}, tokens: map[domain.Role]string{},

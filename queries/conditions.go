@@ -1,8 +1,6 @@
 package queries
 
 import (
-	"fmt"
-
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
 )
@@ -19,7 +17,7 @@ func (s *Service) CheckCondition(condition []byte, attributes map[string]any) (e
 		return evaluator.ConditionCheck{}, domain.Invalid("attributes", "must hold at most %d texts", maxTexts)
 	}
 	if !s.follower.View().Loaded {
-		return evaluator.ConditionCheck{}, fmt.Errorf("%w: the ledger has not been read yet", domain.ErrUnavailable)
+		return evaluator.ConditionCheck{}, errUnread
 	}
 	return evaluator.CheckCondition(condition, attributes, func(key string) func(string) bool { return s.segmentWith(key, texts) })
 }

@@ -34,6 +34,8 @@ type Service struct {
 	postgres *postgres
 	results  *results
 	parsed   cache
+	glances  glances
+	overview overview
 	strays   strays
 	ping     ping
 }
@@ -57,6 +59,9 @@ type Page[T any] struct {
 // known is the newest position that this process has heard of: what an answer
 // must not be behind of, or a caller could miss its own command.
 func (s *Service) known() int64 { return s.follower.Known() }
+
+// errUnread is the answer of what reads memory, before there is any.
+var errUnread = fmt.Errorf("%w: the ledger has not been read yet", domain.ErrUnavailable)
 
 // current says whether this process's memory holds all that it has heard of.
 func (s *Service) current() bool {

@@ -181,6 +181,15 @@ func (r *results) read(ctx context.Context, at present, dimension string) (*coun
 	if known, ok := r.counted.Get(key); ok && known.batch == at.batch && known.position == at.planned {
 		return known, nil
 	}
+	c, err := r.fetch(ctx, at, dimension)
+	if err == nil {
+		r.counted.Add(key, c)
+	}
+	return c, err
+}
+
+// fetch reads what is counted.
+func (r *results) fetch(ctx context.Context, at present, dimension string) (*counted, error) {
 	var reading tracked.Reading
 	err := r.postgres.read(ctx, func(ctx context.Context, pool *pgxpool.Pool) (err error) {
 		reading, err = tracked.ReadDimension(ctx, pool, at.experiment, at.phase, dimension)
@@ -189,9 +198,7 @@ func (r *results) read(ctx context.Context, at present, dimension string) (*coun
 	if err != nil {
 		return nil, err
 	}
-	c := &counted{counts: count(reading.Plan, reading.Cells), plan: reading.Plan, position: reading.Position, batch: reading.Batch}
-	r.counted.Add(key, c)
-	return c, nil
+	return &counted{counts: count(reading.Plan, reading.Cells), plan: reading.Plan, position: reading.Position, batch: reading.Batch}, nil
 }
 
 // rulingFor is what the ledger says now, or, while cells do not follow that yet,

@@ -11,7 +11,7 @@ import (
 // verdict follows the rule as it was fixed.
 func (j *judgement) verdict(doc *Results) Verdict {
 	if j.fixed == nil {
-		return Verdict{Code: "not_started", Text: "not started: the experiment has not been active in this phase"}
+		return notStarted()
 	}
 	evidence := stats.Evidence{
 		Variations: j.plan.Variations[1:], SRM: 1, Leaked: doc.SRM.Verdict == "leak", Days: j.wholeDays(),
@@ -48,6 +48,10 @@ func (j *judgement) verdict(doc *Results) Verdict {
 	return Verdict{
 		Code: string(made.Call), Text: made.Text, Variation: made.Variation, Metric: made.Metric, DaysLeft: made.DaysLeft,
 	}
+}
+
+func notStarted() Verdict {
+	return Verdict{Code: "not_started", Text: "not started: the experiment has not been active in this phase"}
 }
 
 // missing finds a metric that the rule looks at and that is not counted any more.

@@ -241,6 +241,7 @@ func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait fu
 	start(p.Follower.Run)
 	start(p.schedule.Run)
 	start(p.Queries.Run)
+	start(p.Queries.Watch)
 	if p.redis != nil {
 		start(p.redis.Run)
 	}
