@@ -108,7 +108,7 @@ func resultsParts(interval *huma.Schema) fields {
 			"overridden":    count("Exposures of units whose variation was set by hand.", 0),
 		}),
 		"Breakdown": complete("The metrics by the values of an attribute. It explores: nothing is corrected, and no verdict follows.", fields{
-			"dimension": text("", 64), "values": list("The 100 with most units.", ref("BreakdownValue")), "more": count("How many there are besides.", 0),
+			"dimension": text("", 64), "values": list("The 100 with most units, then all others together as (other).", ref("BreakdownValue")), "more": count("How many values the others are.", 0),
 		}),
 		"BreakdownValue": complete("", fields{"value": text("", 200), "metrics": list("", ref("MetricResult"))}),
 	}

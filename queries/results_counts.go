@@ -9,6 +9,7 @@ import (
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/stats"
+	tracked "github.com/assaylabs/assay/tracking/fold"
 	"github.com/assaylabs/assay/tracking/tally"
 )
 
@@ -24,7 +25,9 @@ type counts struct {
 	// epochs has the units of an epoch by day and variation.
 	epochs map[int][][]int64
 	// values has, by dimension and value, cells by variation.
-	values  map[string]map[string]map[metricEpoch][]*tally.Cell
+	values map[string]map[string]map[metricEpoch][]*tally.Cell
+	// more has by dimension how many values are together in tally.Other.
+	more    map[string]int
 	quality Quality
 }
 
@@ -34,9 +37,16 @@ type metricEpoch struct {
 	epoch  int
 }
 
+// countAll is count of cells of all values that dimensions have; it changes cells.
+func countAll(plan tally.Plan, cells map[tally.CellKey]tally.Cell) *counts {
+	more := tracked.Bound(cells)
+	return count(plan, cells, more)
+}
+
 // count puts cells in order.
-func count(plan tally.Plan, cells map[tally.CellKey]tally.Cell) *counts {
+func count(plan tally.Plan, cells map[tally.CellKey]tally.Cell, more map[string]int) *counts {
 	c := &counts{
+		more:    more,
 		metrics: map[metricEpoch][][]*tally.Cell{}, epochs: map[int][][]int64{},
 		values: map[string]map[string]map[metricEpoch][]*tally.Cell{},
 	}
@@ -122,7 +132,15 @@ func (c *counts) leave(metric string, n int64) bool {
 	return true
 }
 
-// mostUnits lists the values of a dimension, those with most units first.
+func last(value string) int {
+	if value == tally.Other {
+		return 1
+	}
+	return 0
+}
+
+// mostUnits lists the values of a dimension, those with most units first, and what
+// is left of others last.
 func (c *counts) mostUnits(dimension string) []string {
 	units := map[string]int64{}
 	for value, metrics := range c.values[dimension] {
@@ -135,6 +153,9 @@ func (c *counts) mostUnits(dimension string) []string {
 		}
 	}
 	return slices.SortedFunc(maps.Keys(units), func(a, b string) int {
+		if a == tally.Other || b == tally.Other {
+			return cmp.Compare(last(a), last(b))
+		}
 		return cmp.Or(cmp.Compare(units[b], units[a]), cmp.Compare(a, b))
 	})
 }

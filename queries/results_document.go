@@ -210,8 +210,8 @@ type Quality struct {
 type Breakdown struct {
 	Dimension string           `json:"dimension"`
 	Values    []BreakdownValue `json:"values"`
-	// More is how many further values there are; the ones with most units stand
-	// above.
+	// More is how many values are together in the last one, (other): the hundred with
+	// most units stand above it.
 	More int `json:"more"`
 }
 

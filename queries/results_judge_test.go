@@ -85,7 +85,7 @@ func visitors(metric string, days, perDay int, control, treatment float64) cells
 func judged(t testing.TB, u *ruling, c cells, o ResultsOptions) *Results {
 	t.Helper()
 	r := newResults(nil, &postgres{}, nil)
-	doc, err := r.judge(u, &counted{counts: count(u.plan, c), plan: u.plan, batch: 7}, Pair{9, 7}, o)
+	doc, err := r.judge(u, &counted{counts: countAll(u.plan, maps.Clone(c)), plan: u.plan, batch: 7}, Pair{9, 7}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,7 @@ func TestResultsRefuseWhatIsNotThere(t *testing.T) {
 		{ResultsOptions{Dimension: "plan"}, "dimension"},
 		{ResultsOptions{Metrics: []string{"buys", "stays"}}, "metric"},
 	} {
-		_, err := newResults(nil, &postgres{}, nil).judge(u, &counted{counts: count(u.plan, nil)}, Pair{1, 0}, tt.o)
+		_, err := newResults(nil, &postgres{}, nil).judge(u, &counted{counts: countAll(u.plan, nil)}, Pair{1, 0}, tt.o)
 		if invalid, ok := err.(*domain.InvalidError); !ok || invalid.Field != tt.field {
 			t.Errorf("%+v: %v", tt.o, err)
 		}

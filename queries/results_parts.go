@@ -7,9 +7,6 @@ import (
 	"github.com/assaylabs/assay/stats"
 )
 
-// maxValues bounds the values of a breakdown.
-const maxValues = 100
-
 // series is the metric at the end of each day; with a planned end, of each until
 // the last look.
 func (j *judgement) series(i int) []SeriesDay {
@@ -73,12 +70,8 @@ func (c *cumulative) then(day int) func(epoch, variation int) *sums {
 
 // breakdown compares the variations within each value of a dimension.
 func (j *judgement) breakdown(dimension string) *Breakdown {
-	b := &Breakdown{Dimension: dimension, Values: []BreakdownValue{}}
-	values := j.mostUnits(dimension)
-	if len(values) > maxValues {
-		b.More, values = len(values)-maxValues, values[:maxValues]
-	}
-	for _, value := range values {
+	b := &Breakdown{Dimension: dimension, Values: []BreakdownValue{}, More: j.more[dimension]}
+	for _, value := range j.mostUnits(dimension) {
 		part := BreakdownValue{Value: value}
 		for _, i := range j.order {
 			m := &j.plan.Metrics[i]

@@ -120,7 +120,7 @@ func (r *recounts) do(ctx context.Context, job *recounting) {
 		r.mu.Unlock()
 	} else {
 		job.counted = &counted{
-			counts: count(job.ruling.plan, cells), plan: job.ruling.plan, position: job.key.position, batch: job.key.batch,
+			counts: countAll(job.ruling.plan, cells), plan: job.ruling.plan, position: job.key.position, batch: job.key.batch,
 		}
 	}
 	close(job.done)

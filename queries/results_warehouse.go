@@ -47,7 +47,7 @@ func (s *Service) WarehouseResults(ctx context.Context, ref string, db warehouse
 		blind.story = &told
 		u = &blind
 	}
-	doc, err := r.judge(u, &counted{counts: count(u.plan, cells), plan: u.plan}, Pair{u.position, 0}, o)
+	doc, err := r.judge(u, &counted{counts: countAll(u.plan, cells), plan: u.plan}, Pair{u.position, 0}, o)
 	if err != nil {
 		return Readout{}, err
 	}

@@ -112,8 +112,8 @@ func (p *Past) recount(ctx context.Context, tx pgx.Tx, counter *tally.Counter, b
 	facts := newFacts()
 	for rows.Next() {
 		v := rows.RawValues()
-		if last := len(facts.units) - 1; facts.rows >= recountRows && facts.units[last].id != string(v[2]) {
-			if err := w.count(ctx, facts); err != nil {
+		if last := len(facts.units) - 1; facts.rows >= recountRows {
+			if err := w.count(ctx, facts, facts.units[last].id == string(v[2])); err != nil {
 				return err
 			}
 			facts = newFacts()
@@ -125,25 +125,33 @@ func (p *Past) recount(ctx context.Context, tx pgx.Tx, counter *tally.Counter, b
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	return w.count(ctx, facts)
+	return w.count(ctx, facts, false)
 }
 
-// recounter counts units of whom it has everything.
+// recounter counts units, one after another.
 type recounter struct {
 	counter *tally.Counter
 	sums    *tally.Sums
 	deriver Deriver
 	history tally.History
+	// begun says that the history is that of the next facts' first unit so far.
+	begun bool
 }
 
-func (w *recounter) count(ctx context.Context, facts *facts) error {
+// count counts the units of the facts; with more, there are further facts of the
+// last one, which may have very many.
+func (w *recounter) count(ctx context.Context, facts *facts, more bool) error {
 	if err := facts.judge(ctx, w.deriver); err != nil {
 		return err
 	}
-	for _, u := range facts.units {
-		w.history.Reset()
+	for i, u := range facts.units {
+		if i > 0 || !w.begun {
+			w.history.Reset()
+		}
 		facts.tell(u, &w.history)
-		w.counter.Count(&w.history, u.unitType, u.id, &tally.Change{All: true}, false, w.sums)
+		if w.begun = more && i == len(facts.units)-1; !w.begun {
+			w.counter.Count(&w.history, u.unitType, u.id, &tally.Change{All: true}, false, w.sums)
+		}
 	}
 	return nil
 }

@@ -25,22 +25,44 @@ type Reading struct {
 	Plan     tally.Plan
 	Position int64
 	Cells    map[tally.CellKey]tally.Cell
+	// More has by dimension how many values are together in that of tally.Other.
+	More map[string]int
 }
 
 // Read returns what is counted of a phase now, in one snapshot. While a changed
 // plan is still being filled it is that of the plan before.
 func Read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase int) (Reading, error) {
-	return read(ctx, pool, experiment, phase, nil)
+	return read(ctx, pool, experiment, phase, func(ctx context.Context, tx pgx.Tx, plan int64, r *Reading) (err error) {
+		r.Cells, err = readCells(ctx, tx, plan, "")
+		return err
+	})
 }
 
-// ReadDimension is Read without the cells of other dimensions, of which there may
-// be very many; with the empty one it is without any.
+// ReadDimension is Read without the cells of other dimensions; with the empty one it
+// is without any. Of a dimension it reads the MaxValues values with most units, and
+// what is left for all others together, as Bound does: it takes no longer where
+// there are very many.
 func ReadDimension(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase int, dimension string) (Reading, error) {
-	return read(ctx, pool, experiment, phase, []string{"", dimension})
+	return read(ctx, pool, experiment, phase, func(ctx context.Context, tx pgx.Tx, plan int64, r *Reading) (err error) {
+		var most []string
+		var all int
+		if dimension != "" {
+			if most, all, err = mostUnits(ctx, tx, plan, dimension); err != nil {
+				return err
+			}
+		}
+		r.Cells, err = readCells(ctx, tx, plan, ` and (dimension = '' or dimension = $2 and value = any ($3))`, dimension, most)
+		if more := all - len(most); err == nil && more > 0 {
+			r.More = map[string]int{dimension: more}
+			addOther(r.Cells, dimension)
+		}
+		return err
+	})
 }
 
-// read reads the cells of some dimensions; nil is all.
-func read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase int, dimensions []string) (Reading, error) {
+func read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase int,
+	cells func(ctx context.Context, tx pgx.Tx, plan int64, r *Reading) error,
+) (Reading, error) {
 	var r Reading
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
@@ -58,8 +80,7 @@ func read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase i
 		if err := json.Unmarshal(doc, &r.Plan); err != nil {
 			return fmt.Errorf("plan %d: %w", *plan, err)
 		}
-		r.Cells, err = readCells(ctx, tx, *plan, dimensions)
-		return err
+		return cells(ctx, tx, *plan, &r)
 	})
 	return r, err
 }
@@ -70,14 +91,12 @@ func Position(ctx context.Context, pool *pgxpool.Pool) (batch int64, err error) 
 	return batch, err
 }
 
-// readCells reads the cells of a plan, of some dimensions or, with nil, of all.
-func readCells(ctx context.Context, tx pgx.Tx, plan int64, dimensions []string) (map[tally.CellKey]tally.Cell, error) {
-	query, args := `select metric, variation, epoch, dimension, value, day, n, sums, sketch
-		from track_cells where plan = $1`, []any{pgx.QueryResultFormats{pgx.BinaryFormatCode}, plan}
-	if dimensions != nil {
-		query, args = query+` and dimension = any ($2)`, append(args, dimensions)
-	}
-	rows, err := tx.Query(ctx, query, args...)
+// readCells reads the cells of a plan that a further condition allows; its arguments
+// begin with $2.
+func readCells(ctx context.Context, tx pgx.Tx, plan int64, which string, args ...any) (map[tally.CellKey]tally.Cell, error) {
+	args = append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}, plan}, args...)
+	rows, err := tx.Query(ctx, `select metric, variation, epoch, dimension, value, day, n, sums, sketch
+		from track_cells where plan = $1`+which, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ const (
 	maxAttributes = 1 << 10
 	// None is the value of a dimension where the exposure had none.
 	None = "(none)"
+	// Other is the value of a dimension's cells that hold all values but those with
+	// most units.
+	Other = "(other)"
 )
 
 // attribute is one whose value is a text, a number or a boolean.
