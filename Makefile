@@ -18,7 +18,7 @@ web-test:
 
 # Every page of the console in both themes, into docs/screenshots.
 screenshots:
-	tools/web-test.sh --project screenshots
+	tools/web-test.sh --project=screenshots
 
 # All that a change must pass.
 check: export RACE = 1

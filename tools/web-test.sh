@@ -27,6 +27,6 @@ if [[ $# -eq 0 ]]; then
     echo "web-test.sh: web/dist is not what web/src builds: run npm run build in web, and commit it" >&2
     exit 1
   fi
-  set -- --project console
+  set -- --project=console
 fi
 go run ../internal/stage -- node_modules/.bin/playwright test "$@"

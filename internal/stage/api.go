@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // routes are what the command asks for. Refusals and faults are told in words.
@@ -37,6 +38,14 @@ func (s *stage) routes() http.Handler {
 	handle("POST /stacks", s.create)
 	handle("DELETE /stacks/{id}", s.delete)
 	handle("GET /stacks/{id}/log", s.log)
+	act("clock", func(ctx context.Context, k *stack, r *http.Request) error {
+		offset, err := time.ParseDuration(r.PathValue("action"))
+		if err != nil {
+			return errNoAction
+		}
+		return k.setClock(ctx, offset)
+	})
+	handle("POST /stacks/{id}/assay", s.run)
 	act("postgres", func(ctx context.Context, k *stack, r *http.Request) error {
 		return k.actPostgres(ctx, r.PathValue("action"))
 	})
@@ -61,7 +70,7 @@ func (s *stage) routes() http.Handler {
 
 var (
 	errNoStack = errors.New("no such stack")
-	errBody    = errors.New("not the options of a stack")
+	errBody    = errors.New("not a body that can be read")
 )
 
 func statusOf(err error) int {
@@ -84,6 +93,25 @@ type made struct {
 	URLs    []string `json:"urls"`
 	EdgeURL string   `json:"edge_url,omitempty"`
 	Token   string   `json:"token"`
+}
+
+// ran is what came of a command of assay.
+type ran struct {
+	Code   int    `json:"code"`
+	Output string `json:"output"`
+}
+
+// run runs assay with the arguments of the body, a list, in a stack's environment.
+func (s *stage) run(ctx context.Context, r *http.Request) (any, error) {
+	k := s.find(r.PathValue("id"))
+	if k == nil {
+		return nil, errNoStack
+	}
+	var args []string
+	if err := json.NewDecoder(r.Body).Decode(&args); err != nil {
+		return nil, errors.Join(errBody, err)
+	}
+	return k.run(ctx, args)
 }
 
 func (s *stage) create(ctx context.Context, r *http.Request) (any, error) {

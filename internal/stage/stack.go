@@ -1,20 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/assaylabs/assay/internal/localpg"
 	"github.com/assaylabs/assay/internal/localredis"
 	"github.com/assaylabs/assay/internal/pgtest"
+	"github.com/assaylabs/assay/internal/proc"
+	"github.com/assaylabs/assay/migrations"
 )
 
 // rootToken is every stack's. It is long enough for sessions of the console to
@@ -31,6 +36,9 @@ type options struct {
 	Servers int `json:"servers"`
 	// Edge adds assay-edge.
 	Edge bool `json:"edge"`
+	// Clock is how far the ledger's clock stands from now at its beginning, such
+	// as -48h: time in a ledger never falls, so a past can only be begun with.
+	Clock string `json:"clock"`
 	// Env is added to the environment of every program.
 	Env map[string]string `json:"env"`
 }
@@ -56,23 +64,24 @@ type stack struct {
 	redisDown    bool // acting guards
 }
 
-var errOptions = errors.New("servers must be 1 or 2")
+var errOptions = errors.New("servers must be 1 or 2, clock a duration")
 
 // newStack makes a stack, and returns when its servers can do their job.
 func newStack(ctx context.Context, s *stage, id string, o options) (*stack, error) {
 	o.Servers = max(o.Servers, 1)
-	if o.Servers > 2 {
+	clock, err := time.ParseDuration(cmp.Or(o.Clock, "0s"))
+	if err != nil || o.Servers > 2 {
 		return nil, errOptions
 	}
 	k := &stack{ID: id, Token: rootToken, stage: s, dir: filepath.Join(s.dir, id), env: map[string]string{"ASSAY_ROOT_TOKEN": rootToken}}
-	if err := k.open(ctx, o); err != nil {
+	if err := k.open(ctx, o, clock); err != nil {
 		k.close()
 		return nil, err
 	}
 	return k, nil
 }
 
-func (k *stack) open(ctx context.Context, o options) error {
+func (k *stack) open(ctx context.Context, o options, clock time.Duration) error {
 	if err := os.Mkdir(k.dir, 0o700); err != nil {
 		return err
 	}
@@ -82,6 +91,9 @@ func (k *stack) open(ctx context.Context, o options) error {
 		wg.Go(func() { noRedis = k.openRedis(ctx) })
 	}
 	noPostgres := k.openPostgres(ctx, o.OwnPostgres)
+	if noPostgres == nil && clock != 0 {
+		noPostgres = k.beginAt(ctx, clock)
+	}
 	wg.Wait()
 	if err := errors.Join(noPostgres, noRedis); err != nil {
 		return err
@@ -101,7 +113,7 @@ func (k *stack) openPostgres(ctx context.Context, own bool) error {
 	if !own {
 		k.database = k.ID
 		k.useDatabase(k.stage.postgres)
-		return prepare(ctx, k.stage.postgres, "create database "+k.database+" template "+template)
+		return statements(ctx, k.stage.postgres.URL(localpg.Superuser, "postgres"), "create database "+k.database+" template "+template)
 	}
 	settings := pgtest.Settings()
 	settings["synchronous_commit"] = "on" // what was committed is there after a kill
@@ -111,7 +123,7 @@ func (k *stack) openPostgres(ctx context.Context, own bool) error {
 	}
 	k.postgres, k.database = postgres, "assay"
 	k.useDatabase(postgres)
-	return prepare(ctx, postgres, "create role "+servingRole+" login", "create database "+k.database)
+	return statements(ctx, postgres.URL(localpg.Superuser, "postgres"), "create role "+servingRole+" login", "create database "+k.database)
 }
 
 func (k *stack) useDatabase(postgres *localpg.Server) {
@@ -183,7 +195,7 @@ func (k *stack) close() {
 	case k.database != "":
 		ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
 		defer cancel()
-		_ = prepare(ctx, k.stage.postgres, "drop database if exists "+k.database+" with (force)") // else it goes with the server
+		_ = statements(ctx, k.stage.postgres.URL(localpg.Superuser, "postgres"), "drop database if exists "+k.database+" with (force)") // else it goes with the server
 	}
 	_ = os.RemoveAll(k.dir)
 }
@@ -269,4 +281,37 @@ func (k *stack) actServer(ctx context.Context, server *server, action string) er
 		return errNoAction
 	}
 	return nil
+}
+
+// beginAt has the ledger, which no server has seen yet, begin at now + offset.
+func (k *stack) beginAt(ctx context.Context, offset time.Duration) error {
+	if err := migrations.Run(ctx, k.env["MIGRATE_DATABASE_URL"], "", servingRole); err != nil {
+		return err
+	}
+	if err := k.setClock(ctx, offset); err != nil {
+		return err
+	}
+	return k.asOwner(ctx, "update event_head set recorded_at = ledger_clock(), began_at = ledger_clock()")
+}
+
+// setClock moves the ledger's clock: it goes on from now + offset. Time in the
+// ledger never falls all the same.
+func (k *stack) setClock(ctx context.Context, offset time.Duration) error {
+	return k.asOwner(ctx, fmt.Sprintf(`create or replace function ledger_clock() returns timestamptz
+		language sql volatile as 'select clock_timestamp() + interval ''%d microseconds'''`, offset.Microseconds()))
+}
+
+func (k *stack) asOwner(ctx context.Context, sql string) error {
+	return statements(ctx, k.env["MIGRATE_DATABASE_URL"], sql)
+}
+
+// run runs assay as its users do, in the environment of the first server.
+func (k *stack) run(ctx context.Context, args []string) (ran, error) {
+	cmd := exec.Command(k.servers[0].path, args...)
+	cmd.Env = k.servers[0].env
+	output, err := proc.Run(ctx, cmd, nil)
+	if cmd.ProcessState == nil || ctx.Err() != nil {
+		return ran{}, err
+	}
+	return ran{proc.ExitCode(cmd.ProcessState), output}, nil
 }

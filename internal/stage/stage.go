@@ -31,7 +31,7 @@ const (
 	// to close some.
 	maxStacks = 8
 	// answerWithin bounds every request to the stage.
-	answerWithin = time.Minute
+	answerWithin = 2 * time.Minute
 )
 
 // stage is what all stacks share, and the server that hands them out.
@@ -86,20 +86,20 @@ func (s *stage) openPostgres(ctx context.Context) error {
 	if s.postgres, err = localpg.Start(ctx, localpg.Config{Settings: pgtest.Settings()}); err != nil {
 		return err
 	}
-	if err := prepare(ctx, s.postgres, "create role "+servingRole+" login", "create database "+template); err != nil {
+	if err := statements(ctx, s.postgres.URL(localpg.Superuser, "postgres"), "create role "+servingRole+" login", "create database "+template); err != nil {
 		return err
 	}
 	return migrations.Run(ctx, s.postgres.URL(localpg.Superuser, template), "", servingRole)
 }
 
-// prepare runs statements as the superuser.
-func prepare(ctx context.Context, postgres *localpg.Server, statements ...string) error {
-	conn, err := pgx.Connect(ctx, postgres.URL(localpg.Superuser, "postgres"))
+// statements carries them out, in the database of a URL.
+func statements(ctx context.Context, url string, all ...string) error {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	for _, sql := range statements {
+	for _, sql := range all {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("%s: %w", sql, err)
 		}

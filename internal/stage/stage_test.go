@@ -114,7 +114,7 @@ func TestStacks(t *testing.T) {
 
 	t.Run("are apart, and end", func(t *testing.T) {
 		first, at := add(t, "")
-		second, alsoAt := add(t, `{"redis":false}`)
+		second, alsoAt := add(t, `{"redis":false,"clock":"-72h"}`)
 		must(t, http.MethodPost, first.URLs[0]+"/experiments", first.Token, `{"name":"of the first"}`, nil)
 		if got := names(t, second.URLs[0], second.Token); got != "" {
 			t.Errorf("the second has %s", got)
@@ -124,6 +124,23 @@ func TestStacks(t *testing.T) {
 		}
 		if status, _ := call(t, http.MethodPost, at+"/postgres/kill", "", "", nil); status != http.StatusConflict {
 			t.Errorf("kill the PostgreSQL of others: %d", status)
+		}
+		var known struct {
+			At time.Time `json:"created_at"`
+		}
+		must(t, http.MethodPost, alsoAt+"/clock/-48h", "", "", nil)
+		must(t, http.MethodPost, second.URLs[0]+"/experiments", second.Token, `{"name":"of long ago"}`, &known)
+		if ago := time.Since(known.At); ago < 47*time.Hour || ago > 49*time.Hour {
+			t.Errorf("made %s ago", ago)
+		}
+		var verified ran
+		must(t, http.MethodPost, alsoAt+"/assay", "", `["verify"]`, &verified)
+		if verified.Code != 0 || verified.Output == "" {
+			t.Errorf("assay verify: %+v", verified)
+		}
+		must(t, http.MethodPost, alsoAt+"/assay", "", `["nonsense"]`, &verified)
+		if verified.Code != 2 {
+			t.Errorf("assay nonsense: %+v", verified)
 		}
 		end(t, at)
 		refuses(t, first.URLs[0])
@@ -175,8 +192,12 @@ func TestStacks(t *testing.T) {
 		}{
 			{http.MethodPost, s.url() + "/stacks", `{"postgres":true}`, http.StatusBadRequest},
 			{http.MethodPost, s.url() + "/stacks", `{"servers":3}`, http.StatusBadRequest},
+			{http.MethodPost, s.url() + "/stacks", `{"clock":"yesterday"}`, http.StatusBadRequest},
 			{http.MethodPost, s.url() + "/stacks/none/redis/kill", "", http.StatusNotFound},
 			{http.MethodPost, at + "/redis/stop", "", http.StatusNotFound},
+			{http.MethodPost, at + "/clock/back", "", http.StatusNotFound},
+			{http.MethodPost, at + "/assay", "verify", http.StatusBadRequest},
+			{http.MethodPost, s.url() + "/stacks/none/assay", "[]", http.StatusNotFound},
 			{http.MethodPost, at + "/servers/1/kill", "", http.StatusNotFound},
 			{http.MethodPost, at + "/edge/kill", "", http.StatusNotFound},
 			{http.MethodPost, s.url() + "/stacks", `{"env":{"ASSAY_LOG":"x"}}`, http.StatusInternalServerError},

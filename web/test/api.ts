@@ -81,9 +81,18 @@ export class Api {
     await this.send('PATCH', `/experiments/${key}/status`, { body: { status, reason } })
   }
 
-  /** batch carries commands out, all or nothing. */
+  /** batch carries commands out, all or nothing; a busy server is asked again. */
   async batch(commands: readonly Record<string, unknown>[], reason = 'set up'): Promise<void> {
-    await this.send('POST', '/experiments/batch', { body: { commands }, reason })
+    const ask = { body: { commands }, reason, headers: { 'Idempotency-Key': crypto.randomUUID() } }
+    for (let left = 5; ; left--) {
+      try {
+        await this.send('POST', '/experiments/batch', ask)
+        return
+      } catch (error) {
+        if (left === 0 || !(error instanceof Refused && error.status === 503)) throw error
+        await new Promise((resolve) => setTimeout(resolve, 1_000))
+      }
+    }
   }
 
   async create(path: '/layers' | '/holdouts' | '/segments' | '/metric-definitions', body: Record<string, unknown>, reason?: string): Promise<void> {

@@ -14,6 +14,8 @@ export interface StackOptions {
   readonly servers?: 1 | 2
   /** assay-edge beside them. */
   readonly edge?: boolean
+  /** How far the ledger's clock stands from now when it begins, such as -48h; see setClock. */
+  readonly clock?: string
   /** Added to the environment of every program. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -68,6 +70,21 @@ export class Stack {
     await ask('POST', `/stacks/${this.id}/redis/flush`)
   }
 
+  /**
+   * setClock moves the ledger's clock, such as -48h from now. Time in the ledger never falls: who
+   * needs a past begins the stack there.
+   */
+  async setClock(offset: string): Promise<void> {
+    await ask('POST', `/stacks/${this.id}/clock/${offset}`)
+  }
+
+  /** assay runs the program beside the servers; it throws if it fails. */
+  async assay(...args: readonly string[]): Promise<string> {
+    const { code, output } = await ask<{ readonly code: number; readonly output: string }>('POST', `/stacks/${this.id}/assay`, args)
+    if (code !== 0) throw new Error(`assay ${args.join(' ')}: ${code}: ${output}`)
+    return output
+  }
+
   async log(): Promise<string> {
     return (await ask<{ readonly log: string }>('GET', `/stacks/${this.id}/log`)).log
   }
@@ -82,7 +99,7 @@ export class Stack {
 async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
   const stage = process.env['ASSAY_STAGE']
   if (stage === undefined) throw new Error('no stage: run npm test, or go run ./internal/stage -- COMMAND')
-  const response = await fetch(stage + path, { method, body: body === undefined ? null : JSON.stringify(body), signal: AbortSignal.timeout(90_000) })
+  const response = await fetch(stage + path, { method, body: body === undefined ? null : JSON.stringify(body), signal: AbortSignal.timeout(150_000) })
   if (!response.ok) throw new Error(`stage: ${method} ${path}: ${response.status} ${await response.text()}`)
   return (await response.json()) as T
 }
@@ -199,7 +216,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       await use(scenarios)
       await scenarios.end()
     },
-    { scope: 'worker', timeout: 120_000 },
+    { scope: 'worker', timeout: 180_000 },
   ],
 
   stack: [
@@ -209,7 +226,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       if (info.status !== info.expectedStatus) await info.attach('servers.log', { body: await stack.log(), contentType: 'text/plain' })
       if (scenario === null) await stack.end()
     },
-    { timeout: 120_000 },
+    { timeout: 180_000 },
   ],
 
   api: async ({ stack }, use) => use(stack.api),
