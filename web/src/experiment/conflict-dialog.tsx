@@ -11,6 +11,7 @@ import styles from './editor.module.css'
 import { latestQuery } from './history-query'
 import { merge, type Change } from './merge'
 import { recordWords } from './overview'
+import { readable } from './readable'
 import { fieldName, settingsOf, type Settings } from './settings'
 
 export interface ConflictDialogProps {
@@ -20,8 +21,6 @@ export interface ConflictDialogProps {
   readonly onDiscard: () => void
   readonly onMerged: (settings: Settings) => void
 }
-
-const named = (changes: readonly Change[]) => changes.map((change) => ({ ...change, path: fieldName(change.path) }))
 
 /** ConflictDialog shows what others changed beside what one changed oneself, and puts both together. */
 export function ConflictDialog({ experiment, draft, onClose, onDiscard, onMerged }: ConflictDialogProps) {
@@ -58,13 +57,13 @@ export function ConflictDialog({ experiment, draft, onClose, onDiscard, onMerged
               ))}
           </ul>
           <div className={styles.diff} role="region" aria-label="Their changes" tabIndex={0}>
-            <Changes changes={named(both.theirs)} />
+            <Changes changes={readable(both.theirs)} />
           </div>
         </section>
         <section>
           <h3>Mine, not saved</h3>
           <div className={styles.diff} role="region" aria-label="My changes" tabIndex={0}>
-            <Changes changes={named(both.mine)} />
+            <Changes changes={readable(both.mine)} />
           </div>
         </section>
       </div>
@@ -98,7 +97,7 @@ interface PickProps {
 }
 
 function Pick({ path, mine, theirs, choice, onChoose }: PickProps) {
-  const option = (value: 'mine' | 'theirs', title: string, change: Change | undefined) => (
+  const option = (value: 'mine' | 'theirs', title: string, [change]: readonly Change[]) => (
     <label className={styles.pick}>
       <input type="radio" name={path} checked={choice === value} onChange={() => onChoose(value)} />
       <span>
@@ -110,8 +109,8 @@ function Pick({ path, mine, theirs, choice, onChoose }: PickProps) {
   return (
     <fieldset className={styles.picks}>
       <legend>{fieldName(path)}</legend>
-      {option('theirs', 'Theirs', theirs)}
-      {option('mine', 'Mine', mine)}
+      {option('theirs', 'Theirs', readable(theirs ? [theirs] : []))}
+      {option('mine', 'Mine', readable(mine ? [mine] : []))}
     </fieldset>
   )
 }

@@ -9,7 +9,8 @@ import { ReasonDialog } from '../ui/reason-dialog'
 import { useTell } from '../ui/toast'
 import type { Draft } from './draft'
 import styles from './editor.module.css'
-import { fieldName, patchOf, phaseFields } from './settings'
+import { readable } from './readable'
+import { patchOf, phaseFields } from './settings'
 import { needsPhase } from './use-preview'
 
 type Phase = 'new' | 'same'
@@ -67,7 +68,7 @@ export function SaveDialog({ experiment, draft, onClose, onConflict, onRefused }
       onConfirm={save}
     >
       <div className={styles.diff} role="region" aria-label="What changes" tabIndex={0}>
-        <Changes changes={draft.changes.map((change) => ({ ...change, path: fieldName(change.path) }))} />
+        <Changes changes={readable(draft.changes)} />
       </div>
       {asks && <PhaseChoice fields={phaseFields(draft.base, draft.settings)} phase={phase} now={experiment.phase} onPhase={setPhase} />}
     </ReasonDialog>

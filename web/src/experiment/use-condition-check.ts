@@ -1,16 +1,9 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { send } from '../api/client'
+import { send, type Schemas } from '../api/client'
 import type { JsonObject } from './json'
 import { useSettled } from './use-preview'
 
-/** What the server says of a condition, and of a person who might meet it. */
-export interface ConditionCheck {
-  readonly valid: boolean
-  readonly errors: readonly { readonly pointer: string; readonly problem: string }[]
-  /** Null without a person, or for a condition that is not valid. */
-  readonly matches: boolean | null
-  readonly explanation: readonly { readonly pointer: string; readonly matched: boolean }[]
-}
+export type ConditionCheck = Schemas['ConditionCheck']
 
 /** useConditionCheck asks, once one pauses, what is wrong with a condition and whether a person meets it. */
 export function useConditionCheck(audience: JsonObject, attributes: JsonObject | null): { readonly check: ConditionCheck | null; readonly waiting: boolean; readonly error: unknown } {

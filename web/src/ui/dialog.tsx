@@ -21,7 +21,8 @@ export function Dialog({ title, onClose, wide = false, footer, onSubmit, childre
     const element = dialog.current
     element?.showModal()
     // The first field, not the button that closes; autoFocus comes before the dialog is shown.
-    element?.querySelector<HTMLElement>('form :is(input:not([type=radio], [type=checkbox]), textarea, select)')?.focus()
+    const field = element?.querySelector<HTMLElement>('form :is(input:not([type=radio], [type=checkbox]), textarea, select)')
+    ;(field ?? element?.querySelector<HTMLElement>('form :is(input, button)'))?.focus()
     return () => element?.close()
   }, [])
 
