@@ -102,3 +102,24 @@ func BenchmarkListThen(b *testing.B) {
 		}
 	}
 }
+
+// All of 1,000 experiments at a glance: as it was made before, and made anew.
+func BenchmarkOverview(b *testing.B) {
+	ledger := ledgertest.New(b)
+	ledger.FillAndReplay(b, ledgertest.Filling{Records: 20_000, Experiments: MaxLimit})
+	s := stackOn(b, ledger, redistest.Memory(b).URL())
+	s.settle(b)
+	ledgertest.Run(b, s.Watch)
+	for name, anew := range map[string]bool{"known": false, "anew": true} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if anew {
+					s.overview.made.Body = nil
+				}
+				if got, err := s.Overview(b.Context()); err != nil || len(got.Body) < 100*MaxLimit {
+					b.Fatal(len(got.Body), err)
+				}
+			}
+		})
+	}
+}

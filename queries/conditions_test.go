@@ -29,8 +29,10 @@ func TestCheckCondition(t *testing.T) {
 		{`{"$or":[{"a":1},{"$not":{"a":2}}]}`, `{"a":2}`, `true [] false [{/$or/0/a false} {/$or/1/$not/a true}]`},
 		{`{"id":{"$inGroup":"beta"},"x":{"$notInGroup":"empty"}}`, `{"id":"u2","x":["u1"]}`, `true [] true [{/id/$inGroup true} {/x/$notInGroup true}]`},
 		{`{"id":{"$inGroup":"beta"}}`, `{"id":"u3"}`, `true [] false [{/id/$inGroup false}]`},
-		{`{"a":{"$inGroup":"nobody"},"$or":[{"b":{"$elemMatch":{"$inGroup":"gone"}}}]}`, `{}`,
-			`false [{/a/$inGroup names a segment that does not exist: nobody} {/$or/0/b/$elemMatch names a segment that does not exist: gone}] <nil> []`},
+		{
+			`{"a":{"$inGroup":"nobody"},"$or":[{"b":{"$elemMatch":{"$inGroup":"gone"}}}]}`, `{}`,
+			`false [{/a/$inGroup names a segment that does not exist: nobody} {/$or/0/b/$elemMatch names a segment that does not exist: gone}] <nil> []`,
+		},
 		{`[]`, `{}`, `false [{ must be an object}] <nil> []`},
 		{`{"a":{"$in":"US"}}`, `{}`, `false [{/a/$in must be a list of values}] <nil> []`},
 	} {

@@ -197,10 +197,14 @@ func TestWhatIsLookedAtFirst(t *testing.T) {
 	long := now.Add(-time.Hour)
 	const batch = 5
 	started := []startedExperiment{
-		{id: uuid.UUID{1}, position: 1}, {id: uuid.UUID{2}, position: 1, active: true},
-		{id: uuid.UUID{3}, position: 1, active: true}, {id: uuid.UUID{4}, position: 9, active: true},
-		{id: uuid.UUID{5}, position: 1, active: true}, {id: uuid.UUID{6}, position: 1, active: true},
-		{id: uuid.UUID{7}, position: 3, active: true}, {id: uuid.UUID{8}, position: 3, active: true},
+		{id: uuid.UUID{1}, position: 1},
+		{id: uuid.UUID{2}, position: 1, active: true},
+		{id: uuid.UUID{3}, position: 1, active: true},
+		{id: uuid.UUID{4}, position: 9, active: true},
+		{id: uuid.UUID{5}, position: 1, active: true},
+		{id: uuid.UUID{6}, position: 1, active: true},
+		{id: uuid.UUID{7}, position: 3, active: true},
+		{id: uuid.UUID{8}, position: 3, active: true},
 	}
 	before := map[uuid.UUID]*glance{
 		{1}: {pair: Pair{1, 4}, wanted: 1, lookedAt: long},                  // more was tracked
