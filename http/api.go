@@ -156,5 +156,6 @@ func (a *api) routes(metrics http.Handler) []route {
 	}
 	routes = append(routes, memberRoutes()...)
 	routes = append(routes, sessionRoutes()...)
+	routes = append(routes, oidcRoutes()...)
 	return append(routes, openRoutes(metrics)...)
 }

@@ -154,6 +154,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	do(401, "POST", "/session", `{"token":"x"}`)
 	do(403, "POST", "/session", `{"token":"`+s.tokens[domain.Client]+`"}`)
 	do(204, "DELETE", "/session", "")
+	do(404, "GET", "/session/oidc?to=/console", "")
+	do(404, "GET", "/session/oidc/callback", "")
 	for _, path := range []string{"/holdouts/nobody", "/experiments/checkout-button", "/segments/beta", "/layers/checkout", "/metric-definitions/p95", "/keys/shop"} {
 		do(204, "DELETE", path, "")
 		do(404, "GET", path, "")

@@ -49,6 +49,8 @@ func samples() map[string]sample {
 		"GET /session":                   {"/session", ""},
 		"POST /session":                  {"/session", `{"token":"x"}`},
 		"DELETE /session":                {"/session", ""},
+		"GET /session/oidc":              {"/session/oidc", ""},
+		"GET /session/oidc/callback":     {"/session/oidc/callback", ""},
 		"GET /healthz":                   {"/healthz", ""},
 		"GET /readyz":                    {"/readyz", ""},
 		"GET /metrics":                   {"/metrics", ""},

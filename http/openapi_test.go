@@ -147,7 +147,7 @@ func TestRoutesWithoutRoleAreRefused(t *testing.T) {
 	if _, err := d.add(route{method: http.MethodGet, path: "/x", id: "x"}); err == nil {
 		t.Error("a route that is neither open nor needs a role was accepted")
 	}
-	open := []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/session"}
+	open := []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/session", "/session/oidc", "/session/oidc/callback"}
 	for _, r := range bareAPI(t, Config{}).routes(nil) {
 		if r.open != slices.Contains(open, r.path) {
 			t.Errorf("%s %s: open is %v", r.method, r.path, r.open)

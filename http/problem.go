@@ -91,6 +91,9 @@ func explain(err error) problem {
 	case http.StatusInternalServerError:
 		p.Detail = "the server has a fault; its log has more under this answer's Request-Id"
 	case http.StatusServiceUnavailable:
+		if own := (*fault)(nil); errors.As(err, &own) {
+			break
+		}
 		p.Detail = "the request cannot be served now; nothing is known to be wrong with it, try again"
 	}
 	return p

@@ -83,10 +83,12 @@ type signInWays struct {
 	OIDC bool `json:"oidc"`
 }
 
+func (a *api) signInWays() signInWays { return signInWays{OIDC: a.sessions.oidc != nil} }
+
 // sessionOf describes who x was identified as.
 func (a *api) sessionOf(x *exchange, role domain.Role) sessionDocument {
 	method := "key"
-	doc := sessionDocument{Actor: &x.actor, Role: &role, Method: &method}
+	doc := sessionDocument{Actor: &x.actor, Role: &role, Method: &method, SignIn: a.signInWays()}
 	if x.session == nil {
 		return doc
 	}
@@ -105,9 +107,9 @@ func (a *api) readSession(ctx context.Context, in *input) (answer, error) {
 	switch {
 	case errors.Is(err, errSessionEnded):
 		a.sessions.end(x, in.request)
-		return encoded(sessionDocument{})
+		return encoded(sessionDocument{SignIn: a.signInWays()})
 	case errors.Is(err, errNoToken) && len(in.request.Header["Authorization"]) == 0:
-		return encoded(sessionDocument{})
+		return encoded(sessionDocument{SignIn: a.signInWays()})
 	case err != nil:
 		return answer{}, a.refused(x, in.request, err)
 	}

@@ -39,6 +39,8 @@ type SessionConfig struct {
 	// PublicURL is the origin that browsers have this server under; where it is
 	// empty, their Host says it.
 	PublicURL string
+	// OIDC needs PublicURL.
+	OIDC OIDCConfig
 	// Log is told of what an operator should change; default nobody.
 	Log *slog.Logger
 }
@@ -48,6 +50,7 @@ type SessionConfig struct {
 type Sessions struct {
 	sealer  sealer
 	origins *http.CrossOriginProtection
+	oidc    *provider // nil without
 	now     func() time.Time
 }
 
@@ -68,6 +71,12 @@ func NewSessions(cfg SessionConfig) (*Sessions, error) {
 		return nil, err
 	}
 	s := &Sessions{sealer: sealer, origins: http.NewCrossOriginProtection(), now: time.Now}
+	if cfg.OIDC.Issuer != "" {
+		s.oidc, err = newProvider(cfg.OIDC, cfg.PublicURL, []byte(secret))
+		if err != nil {
+			return nil, err
+		}
+	}
 	if cfg.PublicURL != "" {
 		if err := s.origins.AddTrustedOrigin(cfg.PublicURL); err != nil {
 			return nil, fmt.Errorf("public URL: %w", err)
@@ -110,7 +119,7 @@ var (
 // no cookie, errSessionEnded where none of them is good, and a fault where a page
 // of another origin may have sent it.
 func (s *Sessions) of(r *http.Request) (*session, error) {
-	cookies := r.CookiesNamed(cookieName(r))
+	cookies := r.CookiesNamed(cookieName(r, sessionCookie))
 	if len(cookies) == 0 {
 		return nil, errNoSession
 	}
@@ -198,27 +207,27 @@ func (s *Sessions) set(w http.ResponseWriter, r *http.Request, who *session) err
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, cookie(r, value, int(who.Ends-s.now().Unix())))
+	http.SetCookie(w, cookie(r, sessionCookie, value, int(who.Ends-s.now().Unix())))
 	return nil
 }
 
 // end has the browser forget the cookie.
 func (s *Sessions) end(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, cookie(r, "", -1))
+	http.SetCookie(w, cookie(r, sessionCookie, "", -1))
 }
 
-func cookie(r *http.Request, value string, seconds int) *http.Cookie {
+func cookie(r *http.Request, name, value string, seconds int) *http.Cookie {
 	return &http.Cookie{
-		Name: cookieName(r), Value: value, Path: "/", MaxAge: seconds,
+		Name: cookieName(r, name), Value: value, Path: "/", MaxAge: seconds,
 		HttpOnly: true, Secure: overTLS(r), SameSite: http.SameSiteStrictMode,
 	}
 }
 
-func cookieName(r *http.Request) string {
+func cookieName(r *http.Request, name string) string {
 	if overTLS(r) {
-		return hostPrefix + sessionCookie
+		return hostPrefix + name
 	}
-	return sessionCookie
+	return name
 }
 
 // overTLS says whether the browser speaks TLS, to this server or to a proxy.

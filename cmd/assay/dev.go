@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -116,6 +118,9 @@ func (p *program) devConfig(o devOptions) (control.Config, error) {
 		}
 		cfg.RootToken = devToken
 	}
+	if cfg.SessionSecret == "" {
+		cfg.SessionSecret = rand.Text() + rand.Text() // the link signs in again after a start
+	}
 	return cfg, nil
 }
 
@@ -133,15 +138,16 @@ func (p *program) welcome(cfg control.Config, env *dev.Environment, o devOptions
 	if !env.RealRedis() {
 		redis += " (inside this process: no redis-server is installed)"
 	}
-	url := "http://" + cfg.ListenAddr
+	at := "http://" + cfg.ListenAddr
 	fmt.Fprintf(p.stdout, `Assay runs at %s
+  console     %s/#token=%s
   token       %s
   API         %s/docs
   PostgreSQL  %s
   Redis       %s
   data        %s
 Ctrl-C stops it; the data stay.
-`, url, cfg.RootToken, url, env.DatabaseURL(), redis, o.dir)
+`, at, at, url.QueryEscape(cfg.RootToken), cfg.RootToken, at, env.DatabaseURL(), redis, o.dir)
 }
 
 // downloadNotice shows the one line of the log that every user should see.

@@ -81,9 +81,7 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 			}
 		}()
 	}
-	sessions, err := httpapi.NewSessions(httpapi.SessionConfig{
-		Secret: cfg.SessionSecret, RootToken: cfg.RootToken, PublicURL: cfg.PublicURL, Log: log,
-	})
+	sessions, err := newSessions(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -133,6 +131,21 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 		stop()
 		return errors.Join(err, <-along)
 	})
+}
+
+// newSessions lets people sign in to the console.
+func newSessions(cfg control.Config, log *slog.Logger) (*httpapi.Sessions, error) {
+	settings := httpapi.SessionConfig{Secret: cfg.SessionSecret, RootToken: cfg.RootToken, PublicURL: cfg.PublicURL, Log: log}
+	if cfg.OIDC.Issuer != "" {
+		roles, err := httpapi.ParseRoles(cfg.OIDC.Roles)
+		if err != nil {
+			return nil, &control.ConfigError{Variable: "ASSAY_OIDC_ROLES", Problem: err.Error()}
+		}
+		settings.OIDC = httpapi.OIDCConfig{
+			Issuer: cfg.OIDC.Issuer, ClientID: cfg.OIDC.ClientID, ClientSecret: cfg.OIDC.ClientSecret, Roles: roles,
+		}
+	}
+	return httpapi.NewSessions(settings)
 }
 
 func (p *program) migrate() *cobra.Command {

@@ -146,16 +146,27 @@ func TestConsoleWithoutPostgres(t *testing.T) {
 	}
 }
 
-// serve refuses sessions that others could open.
+// serve refuses sessions that others could open, and half a provider.
 func TestSessionSettings(t *testing.T) {
 	for variable, values := range map[string][]string{
 		"ASSAY_SESSION_SECRET": {"short", strings.Repeat("s", 31)},
 		"ASSAY_PUBLIC_URL":     {"assay.example.com", "https://assay.example.com/path", "ftp://assay.example.com", "https://u:p@assay.example.com", "https://assay.example.com?x"},
+		"ASSAY_OIDC_ISSUER":    {"", "login.example.com", "https://login.example.com?x"},
+		"ASSAY_OIDC_CLIENT_ID": {""},
+		"ASSAY_OIDC_ROLES":     {"", "groups", "groups:admins=root"},
 	} {
 		for _, value := range values {
+			provider := map[string]string{}
+			if strings.HasPrefix(variable, "ASSAY_OIDC") {
+				provider = map[string]string{
+					"ASSAY_OIDC_ISSUER": "https://login.example.com", "ASSAY_OIDC_CLIENT_ID": "assay",
+					"ASSAY_OIDC_ROLES": "groups:*=viewer", "ASSAY_PUBLIC_URL": "https://assay.example.com",
+				}
+			}
+			provider["DATABASE_URL"], provider[variable] = "postgres://127.0.0.1:1/x", value
 			var out strings.Builder
 			code := run(context.Background(), []string{"serve"}, func(name string) string {
-				return map[string]string{"DATABASE_URL": "postgres://127.0.0.1:1/x", variable: value}[name]
+				return provider[name]
 			}, nil, io.Discard, &out)
 			if code != misuse || !strings.Contains(out.String(), variable) {
 				t.Errorf("%s=%s: %d %s", variable, value, code, out.String())

@@ -36,6 +36,8 @@ type Config struct {
 	SessionSecret string
 	// PublicURL is where browsers have this server; empty where their Host says it.
 	PublicURL string
+	// OIDC is the provider by which people may sign in too; all empty without.
+	OIDC OIDC
 	// SnapshotDir is where the edge keeps its last good snapshot; empty for
 	// nowhere.
 	SnapshotDir string
@@ -51,6 +53,10 @@ type Config struct {
 	// ID names this process among others; default one of its own.
 	ID string
 }
+
+// OIDC names an OpenID provider, this server's account with it, and who gets
+// which role.
+type OIDC struct{ Issuer, ClientID, ClientSecret, Roles string }
 
 // DefaultListenAddr is every program's.
 const DefaultListenAddr = setup.DefaultListenAddr
@@ -74,6 +80,10 @@ func ReadConfig(getenv func(string) string) (Config, error) {
 		LogFormat:   getenv("ASSAY_LOG"),
 
 		SessionSecret: getenv("ASSAY_SESSION_SECRET"),
+		OIDC: OIDC{
+			Issuer: getenv("ASSAY_OIDC_ISSUER"), ClientID: getenv("ASSAY_OIDC_CLIENT_ID"),
+			ClientSecret: getenv("ASSAY_OIDC_CLIENT_SECRET"), Roles: getenv("ASSAY_OIDC_ROLES"),
+		},
 		Tracing: getenv("OTEL_SDK_DISABLED") != "true" &&
 			(getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""),
 	}
@@ -121,12 +131,34 @@ func (c Config) checkConsole() error {
 	if c.SessionSecret != "" && len(c.SessionSecret) < minSecret {
 		return &ConfigError{Variable: "ASSAY_SESSION_SECRET", Problem: "must be at least 32 characters, such as openssl rand -hex 32 makes"}
 	}
+	if err := c.OIDC.check(c.PublicURL); err != nil {
+		return err
+	}
 	if c.PublicURL == "" {
 		return nil
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
 		return &ConfigError{Variable: "ASSAY_PUBLIC_URL", Problem: "must be an origin, such as https://assay.example.com"}
+	}
+	return nil
+}
+
+// check refuses half a provider: nobody could sign in, or everybody.
+func (o OIDC) check(publicURL string) error {
+	if o == (OIDC{}) {
+		return nil
+	}
+	for variable, value := range map[string]string{
+		"ASSAY_OIDC_ISSUER": o.Issuer, "ASSAY_OIDC_CLIENT_ID": o.ClientID, "ASSAY_OIDC_ROLES": o.Roles, "ASSAY_PUBLIC_URL": publicURL,
+	} {
+		if value == "" {
+			return &ConfigError{Variable: variable, Problem: "must be set where people sign in by an OpenID provider"}
+		}
+	}
+	u, err := url.Parse(o.Issuer)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return &ConfigError{Variable: "ASSAY_OIDC_ISSUER", Problem: "must be the provider's issuer, such as https://login.example.com"}
 	}
 	return nil
 }
