@@ -24,6 +24,7 @@ const (
 // Tests may import any. cmd and internal stand in importFault.
 func mayImport() map[string][]string {
 	dataPlane := []string{"domain", "evaluator", "feed", "tracking"}
+	edge := append(dataPlane[:len(dataPlane):len(dataPlane)], "presence")
 	return map[string][]string{
 		"targeting":   {},
 		"stats":       {},
@@ -34,12 +35,13 @@ func mayImport() map[string][]string {
 		"evaluator":   {"domain", "targeting"},
 		"feed":        dataPlane,
 		"sdk":         dataPlane,
-		"edge":        dataPlane,
+		"edge":        edge,
+		"presence":    {"domain"},
 		"eventstore":  {"domain"},
 		"commands":    {"domain", "eventstore"},
 		"projections": {"domain", "eventstore", "evaluator"},
-		"queries":     {"domain", "eventstore", "projections", "stats", "evaluator", "tracking"},
-		"http":        {"commands", "queries", "domain", "web"},
+		"queries":     {"domain", "eventstore", "projections", "stats", "evaluator", "tracking", "presence"},
+		"http":        {"commands", "queries", "domain", "web", "presence"},
 	}
 }
 

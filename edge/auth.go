@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/assaylabs/assay/domain"
+	"github.com/assaylabs/assay/presence"
 )
 
 // caller is who may come: a key, the root token or that of edges.
@@ -31,7 +32,8 @@ type caller struct {
 	bulkEnd []byte
 	// seed tells callers apart in ETags.
 	seed   uint64
-	bucket *rate.Limiter // nil for no limit
+	bucket *rate.Limiter  // nil for no limit
+	mark   *presence.Mark // of the key's use
 }
 
 const (
@@ -83,7 +85,7 @@ type callers struct {
 }
 
 // newCallers keeps what the keys of before have used of their limits.
-func newCallers(keys []domain.Key, before *callers, bucket func() *rate.Limiter) *callers {
+func newCallers(keys []domain.Key, before *callers, bucket func() *rate.Limiter, uses *presence.Uses) *callers {
 	all := &callers{byID: make(map[uuid.UUID]*caller, len(keys)), origins: map[string]struct{}{}}
 	clients := 0
 	for _, key := range keys {
@@ -91,7 +93,9 @@ func newCallers(keys []domain.Key, before *callers, bucket func() *rate.Limiter)
 		if old := before.get(key.ID); old != nil {
 			limit = old.bucket
 		}
-		all.byID[key.ID] = newCaller(key, key.SecretHash, limit)
+		caller := newCaller(key, key.SecretHash, limit)
+		caller.mark = uses.Of(key.ID)
+		all.byID[key.ID] = caller
 		if key.Role != domain.Client {
 			continue
 		}

@@ -19,6 +19,7 @@ func everyRoute() map[route]request {
 		routeFeed:     {method: "GET", path: "/feed"},
 		routeStream:   {method: "HEAD", path: "/stream"},
 		routeTrack:    {method: "POST", path: "/track", body: `{"events":[]}`},
+		routeAnnounce: {method: "POST", path: "/edges/edge-1", body: announcement},
 	}
 }
 
@@ -38,7 +39,7 @@ func TestEveryRouteTakesTheRolesThatItNames(t *testing.T) {
 			switch {
 			case name == "none" || name == "wrong" || name == "forged":
 				want = http.StatusUnauthorized
-			case name == "client" && (route == routeSnapshot || route == routeFeed):
+			case name == "client" && (route == routeSnapshot || route == routeFeed || route == routeAnnounce):
 				want = http.StatusForbidden
 			case route == routeTrack:
 				want = http.StatusAccepted

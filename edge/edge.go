@@ -19,6 +19,7 @@ import (
 
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/feed"
+	"github.com/assaylabs/assay/presence"
 )
 
 // Config of an edge. The zero value of each has a default.
@@ -36,6 +37,10 @@ type Config struct {
 	// the control plane at ControlURL, if there is one.
 	Tracker    Tracker
 	ControlURL string
+	// Announced is told what other edges say of themselves; nil where nobody asks.
+	Announced func(id string, a presence.Announcement) error
+	// Uses is where the use of keys is noted; nil for nowhere.
+	Uses *presence.Uses
 	// Next answers what is not the edge's, default 404.
 	Next http.Handler
 	// RateLimit of each key; see its defaults.
@@ -153,12 +158,17 @@ const (
 	routeStream
 	routeFeed
 	routeTrack
+	routeAnnounce
 	routes
 )
 
-const flagsPath = "/ofrep/v1/evaluate/flags"
+const (
+	flagsPath = "/ofrep/v1/evaluate/flags"
+	edgesPath = "/edges/"
+)
 
-// routeOf tells whose a path is. key is the flag's, on the route of one flag.
+// routeOf tells whose a path is. key is the flag's, on the route of one flag, or
+// the id of an edge.
 func routeOf(path string) (r route, key string) {
 	switch path {
 	case "/evaluate":
@@ -176,6 +186,9 @@ func routeOf(path string) (r route, key string) {
 	}
 	if key, ok := strings.CutPrefix(path, flagsPath+"/"); ok {
 		return routeFlag, key
+	}
+	if id, ok := strings.CutPrefix(path, edgesPath); ok {
+		return routeAnnounce, id
 	}
 	return routeNone, ""
 }
@@ -195,6 +208,8 @@ func (r route) template() string {
 		return "/stream"
 	case routeTrack:
 		return "/track"
+	case routeAnnounce:
+		return edgesPath + "{id}"
 	}
 	return "/feed"
 }
@@ -202,7 +217,7 @@ func (r route) template() string {
 // method is the one that the route takes; GET routes take HEAD too.
 func (r route) method() string {
 	switch r {
-	case routeFlag, routeFlags, routeEvaluate, routeTrack:
+	case routeFlag, routeFlags, routeEvaluate, routeTrack, routeAnnounce:
 		return http.MethodPost
 	}
 	return http.MethodGet
@@ -212,7 +227,7 @@ func (r route) method() string {
 // something has changed, so clients may listen.
 func (r route) role() domain.Role {
 	switch r {
-	case routeSnapshot, routeFeed:
+	case routeSnapshot, routeFeed, routeAnnounce:
 		return domain.Server
 	}
 	return domain.Client
@@ -221,7 +236,7 @@ func (r route) role() domain.Role {
 // ServeHTTP answers the edge's own paths and leaves others to Config.Next.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route, key := routeOf(r.URL.Path)
-	if route == routeNone {
+	if route == routeNone || route == routeAnnounce && e.cfg.Announced == nil {
 		e.cfg.Next.ServeHTTP(w, r)
 		return
 	}
@@ -243,6 +258,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, route route, key st
 	}
 	if f == nil {
 		x.who = who
+		who.mark.Note(now)
 		f = e.awaitAsked(&x)
 	}
 	if f != nil {
@@ -265,6 +281,8 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, route route, key st
 		return e.flags(&x, c)
 	case routeTrack:
 		return e.track(&x, c)
+	case routeAnnounce:
+		return e.announced(&x, c)
 	}
 	return e.evaluate(&x, c)
 }
@@ -274,7 +292,7 @@ type exchange struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	route route
-	key   string // on the route of one flag
+	key   string // on the route of one flag; the id, on that of an edge
 	view  *view
 	who   *caller
 	// visit says that who came by a session.

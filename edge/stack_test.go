@@ -22,6 +22,7 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
 	"github.com/assaylabs/assay/feed"
+	"github.com/assaylabs/assay/presence"
 )
 
 const (
@@ -96,6 +97,9 @@ func (b *lockedBuffer) String() string {
 // idle is a stack whose feed has nothing yet.
 func idle(t testing.TB, cfg Config) *stack {
 	t.Helper()
+	if cfg.Announced == nil {
+		cfg.Announced = func(string, presence.Announcement) error { return nil }
+	}
 	s := &stack{
 		source: &source{changed: make(chan struct{}, 1)}, log: &lockedBuffer{}, tokens: map[domain.Role]string{},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10}, Timeout: 20 * time.Second},

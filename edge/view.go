@@ -10,6 +10,7 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/evaluator"
 	"github.com/assaylabs/assay/feed"
+	"github.com/assaylabs/assay/presence"
 )
 
 // view is a state of the feed, prepared for answers. It is not changed once it
@@ -56,18 +57,18 @@ func (e *Edge) rebuild() *view {
 	if state == nil || old != nil && old.state == state {
 		return old
 	}
-	v := newView(state, old, e.limits)
+	v := newView(state, old, e.limits, e.cfg.Uses)
 	e.current.Store(v)
 	return v
 }
 
-func newView(state *feed.State, old *view, limits *limits) *view {
+func newView(state *feed.State, old *view, limits *limits, uses *presence.Uses) *view {
 	v := &view{state: state}
 	var before *callers
 	if old != nil {
 		before = old.callers
 	}
-	v.callers = newCallers(state.Keys, before, limits.bucket)
+	v.callers = newCallers(state.Keys, before, limits.bucket, uses)
 	if old != nil && old.state.Snapshot == state.Snapshot {
 		v.flags = old.flags
 	} else {

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/assaylabs/assay/commands"
+	"github.com/assaylabs/assay/presence"
 	"github.com/assaylabs/assay/queries"
 	"github.com/assaylabs/assay/web"
 )
@@ -29,6 +30,10 @@ import (
 type Config struct {
 	Commands *commands.Service
 	Queries  *queries.Service
+	// System answers GET /system, and Uses is where the use of keys is noted. They
+	// are needed as Commands and Queries are.
+	System *queries.System
+	Uses   *presence.Uses
 	// RootToken always works, as admin; empty admits nobody.
 	RootToken string
 	// Sessions let people sign in; by default with a secret of this process.
@@ -51,6 +56,8 @@ type Config struct {
 type api struct {
 	commands  *commands.Service
 	queries   *queries.Service
+	system    *queries.System
+	uses      *presence.Uses
 	rootToken [32]byte // SHA-256
 	hasRoot   bool
 	log       *slog.Logger
@@ -107,7 +114,7 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, err
 	}
 	a := &api{
-		commands: cfg.Commands, queries: cfg.Queries,
+		commands: cfg.Commands, queries: cfg.Queries, system: cfg.System, uses: cfg.Uses,
 		rootToken: hashToken(cfg.RootToken), hasRoot: cfg.RootToken != "",
 		log: cfg.Log, meter: meter, limits: limits,
 		timeout: cfg.Timeout, version: cfg.Version, console: console, sessions: cfg.Sessions,
@@ -151,6 +158,7 @@ func (a *api) routes(metrics http.Handler) []route {
 	routes = append(routes, dailyRoutes()...)
 	routes = append(routes, eventRoutes()...)
 	routes = append(routes, verificationRoute())
+	routes = append(routes, systemRoutes()...) // before /keys/{id}
 	for _, r := range resources() {
 		routes = append(routes, r.routes()...)
 	}

@@ -9,6 +9,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/assaylabs/assay/domain"
 )
@@ -40,6 +43,13 @@ func (a *api) admit(r *route, x *exchange, req *http.Request) error {
 		return a.limits.exceeded()
 	}
 	return nil
+}
+
+// noteUse notes that a key was used.
+func (a *api) noteUse(x *exchange) {
+	if id, err := uuid.Parse(x.keyID); err == nil {
+		a.uses.Of(id).Note(time.Now())
+	}
 }
 
 // identify finds out who is asking: by the token in the header, and only without

@@ -143,7 +143,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		"/experiments/checkout-button/results", "/experiments/checkout-button/results?as_of=17.0&metric=purchase-rate",
 		"/events", "/events?after=3&limit=2", "/events?order=desc&before=9&type=experiment.&actor=root&stream=checkout-button&from=2026-01-01T00:00:00Z&to=2100-01-01T00:00:00Z",
 		"/reports/daily", "/reports/daily?from=2026-01-01&to=2026-01-03&limit=2",
-		"/ledger/verification", "/ledger/verification?limit=1", "/reports/calendar", "/reports/calendar?from=2026-01-01&to=2026-12-31",
+		"/system", "/keys/usage", "/keys/usage?limit=1", "/ledger/verification", "/ledger/verification?limit=1", "/reports/calendar", "/reports/calendar?from=2026-01-01&to=2026-12-31",
 		"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs",
 	} {
 		do(200, "GET", path, "")

@@ -89,6 +89,14 @@ func edgeRoutes() []route {
 			},
 			ok: success{status: http.StatusAccepted, schema: "Receipt", example: `{"accepted":2,"rejected":[]}`},
 		},
+		{
+			method: http.MethodPost, path: "/edges/{id}", id: "announce-edge", tag: operationsTag, summary: "Say that an edge is there",
+			doc: "What assay-edge does by itself every few seconds, so that GET /system lists it; after five minutes without it is forgotten. " +
+				"The id is the edge's own. Nothing of it is in the ledger.",
+			role: domain.Server, edge: true, waits: true, faults: evaluationFaults(),
+			body: &body{limit: edgeBody, schema: "Announcement", example: `{"version":"1.0.0","started_at":"2026-01-31T12:00:00Z","position":42,"source":"redis","stale":false,"listeners":3,"rejected":{},"keys":[]}`},
+			ok:   success{status: http.StatusOK, schema: "Announced", example: `{"position":42}`},
+		},
 	}
 }
 
@@ -180,6 +188,21 @@ func edgeSchemas() fields {
 			"value":      anything("What it is worth: a number within 1e12 of 0, kept in millionths."),
 			"attributes": open("What an exposure was evaluated with, or what describes the event: at most 8 KiB.", true),
 		}, "unit_type", "units", "experiment", "variation", "position", "name", "value", "attributes"),
+		"Announcement": complete("", fields{
+			"version":    text("The program's.", 100),
+			"started_at": format("", "date-time"),
+			"position":   count("What it serves.", 0),
+			"source":     text("Where that came from.", 40),
+			"stale":      boolean("Whether nothing has confirmed it of late."),
+			"listeners":  count("Of GET /stream.", 0),
+			"rejected":   open("Tracked events that will never be stored, by reason, since its start.", count("", 0)),
+			"keys": list("At most 300 keys that were used of late.", complete("", fields{
+				"key_id":        format("", "uuid"),
+				"first_seen_at": format("Since the edge's start.", "date-time"),
+				"last_seen_at":  format("", "date-time"),
+			})),
+		}),
+		"Announced": complete("", fields{"position": count("What this server serves.", 0)}),
 		"Receipt": complete("", fields{
 			"accepted": count("How many are stored, now or before.", 0),
 			"rejected": list("By index.", complete("", fields{"index": count("From 0.", 0), "problem": {Type: huma.TypeString}})),

@@ -38,7 +38,7 @@ func openRoutes(metrics http.Handler) []route {
 }
 
 func healthSchemas() fields {
-	return fields{
+	return join(systemSchemas(), fields{
 		"Alive": complete("", fields{"status": oneOf("", "ok"), "version": text("The program's.", 100)}),
 		"Health": complete("", fields{
 			"status":       oneOf("", queries.Ready, queries.Degraded, queries.Starting),
@@ -52,7 +52,7 @@ func healthSchemas() fields {
 		}, "detail"),
 		"Text":      {Type: huma.TypeString},
 		"AnyObject": open("", true),
-	}
+	})
 }
 
 func (a *api) alive(w http.ResponseWriter, r *http.Request) {

@@ -42,6 +42,8 @@ func samples() map[string]sample {
 		"GET /overview":                  {"/overview", ""},
 		"GET /events":                    {"/events", ""},
 		"GET /reports/daily":             {"/reports/daily", ""},
+		"GET /system":                    {"/system", ""},
+		"GET /keys/usage":                {"/keys/usage", ""},
 		"GET /ledger/verification":       {"/ledger/verification", ""},
 		"GET /reports/calendar":          {"/reports/calendar", ""},
 		"GET /reports/daily/{date}":      {"/reports/daily/2026-01-05", ""},

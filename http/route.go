@@ -126,6 +126,7 @@ func (a *api) respond(r *route, x *exchange, w http.ResponseWriter, req *http.Re
 	if err := a.admit(r, x, req); err != nil {
 		return answer{}, err
 	}
+	a.noteUse(x)
 	in, err := a.read(r, x, w, req)
 	if err != nil {
 		return answer{}, err

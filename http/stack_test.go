@@ -21,6 +21,8 @@ import (
 	"github.com/assaylabs/assay/internal/ledgertest"
 	"github.com/assaylabs/assay/internal/pgtest"
 	"github.com/assaylabs/assay/internal/serving"
+	"github.com/assaylabs/assay/presence"
+	"github.com/assaylabs/assay/presence/roll"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
 	"github.com/assaylabs/assay/tracking/derive"
@@ -58,6 +60,11 @@ func newStack(t testing.TB, limit RateLimit) *stack {
 	reads := queries.New(store, follower, nil, pool, derive.New(pool))
 	ledgertest.Run(t, reads.Run)
 	ledgertest.Run(t, reads.Watch)
+	uses := presence.NewUses()
+	present := roll.New(pool, roll.Config{
+		Self: func() presence.Replica { return reads.Replica("replica-1", "test", time.Now()) }, Uses: uses,
+	})
+	ledgertest.Run(t, present.Run)
 
 	s := &stack{
 		store: store, ledger: ledger, log: &bytes.Buffer{}, tokens: map[domain.Role]string{},
@@ -65,6 +72,7 @@ func newStack(t testing.TB, limit RateLimit) *stack {
 	}
 	s.api = bareAPI(t, Config{
 		Commands: commands.New(store), Queries: reads,
+		System: queries.NewSystem(reads, present, pool, "replica-1"), Uses: uses,
 		RootToken: rootToken, RateLimit: limit, Version: "test",
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)),
 	})

@@ -17,3 +17,5 @@ grant update (batch, day) on track_head to {{role}};
 grant execute on function track_partitions() to {{role}};
 grant insert on verifications to {{role}};
 grant execute on function sweep_verifications() to {{role}};
+grant insert, update, delete on present to {{role}};
+grant insert, update on key_uses to {{role}};

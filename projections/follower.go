@@ -226,9 +226,9 @@ func (f *Follower) Known() int64 {
 	return max(known, f.catalog.Position())
 }
 
-// lag is by how many positions, and for how long, the ledger is known to be
+// Lag is by how many positions, and for how long, the ledger is known to be
 // ahead.
-func (f *Follower) lag() (positions int64, d time.Duration) {
+func (f *Follower) Lag() (positions int64, d time.Duration) {
 	known := f.Known()
 	f.mu.RLock()
 	defer f.mu.RUnlock()

@@ -66,7 +66,7 @@ func (f *Follower) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (f *Follower) Collect(metrics chan<- prometheus.Metric) {
-	lag, d := f.lag()
+	lag, d := f.Lag()
 	f.mu.RLock()
 	position, reloads, stopped := f.catalog.Position(), f.reloads, 0.0
 	if f.stopped != nil {
@@ -99,14 +99,14 @@ func (r *Redis) Collect(metrics chan<- prometheus.Metric) {
 	}
 	metrics <- prometheus.MustNewConstMetric(positionDesc("redis"), prometheus.GaugeValue, float64(state.Position))
 	metrics <- prometheus.MustNewConstMetric(lagDesc("redis"), prometheus.GaugeValue, float64(state.Lag))
-	metrics <- prometheus.MustNewConstMetric(lagSecondsDesc("redis"), prometheus.GaugeValue, r.behindFor(state).Seconds())
+	metrics <- prometheus.MustNewConstMetric(lagSecondsDesc("redis"), prometheus.GaugeValue, r.BehindFor(state).Seconds())
 	metrics <- prometheus.MustNewConstMetric(upDesc(), prometheus.GaugeValue, up)
 	metrics <- prometheus.MustNewConstMetric(healedDesc(), prometheus.CounterValue, float64(state.Healed))
 	r.delay.Collect(metrics)
 }
 
-// behindFor is for how long Redis has been behind.
-func (r *Redis) behindFor(state RedisState) time.Duration {
+// BehindFor is for how long Redis has been behind.
+func (r *Redis) BehindFor(state RedisState) time.Duration {
 	if state.Lag == 0 {
 		return 0
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -18,6 +19,8 @@ import (
 	"github.com/assaylabs/assay/feed/redisfeed"
 	"github.com/assaylabs/assay/internal/serving"
 	"github.com/assaylabs/assay/internal/setup"
+	"github.com/assaylabs/assay/presence"
+	"github.com/assaylabs/assay/presence/redisroll"
 	"github.com/assaylabs/assay/projections/redisurl"
 	"github.com/assaylabs/assay/tracking/jetstream"
 )
@@ -47,7 +50,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 		defer stream.Close()
 		tracker = stream
 	}
+	uses := presence.NewUses()
 	e, err := edge.New(f, edge.Config{
+		Uses: uses,
 		Root: cfg.rootToken, EdgeToken: cfg.edgeToken, ControlURL: cfg.controlURL, Tracker: tracker, Log: log, Registry: registry,
 	})
 	if err != nil {
@@ -60,6 +65,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) error {
 	defer stop()
 	along.Go(func() { _ = f.Run(ctx) }) // each ends with ctx alone
 	along.Go(func() { _ = e.Run(ctx) })
+	along.Go(func() { _ = newAnnouncer(cfg, f, e, uses, log).Run(ctx) })
 	return serving.Serve(ctx, listener, newHandler(f, e, registry), serving.DefaultDrain)
 }
 
@@ -77,6 +83,25 @@ func sources(cfg config, log *slog.Logger) []feed.Source {
 		return all
 	}
 	return append(all, feed.NewDisk(setup.SnapshotDir(cfg.snapshotDir, cfg.namespace), log))
+}
+
+// newAnnouncer tells a control plane that this edge is there: itself where it can
+// be reached, else through Redis.
+func newAnnouncer(cfg config, f *feed.Feed, e *edge.Edge, uses *presence.Uses, log *slog.Logger) *presence.Announcer {
+	started := time.Now().UTC()
+	a := &presence.Announcer{ID: setup.InstanceID(), Uses: uses, Log: log, Facts: func() presence.Announcement {
+		facts := presence.Announcement{Version: setup.Version(release), StartedAt: started, Stale: f.Stale(), Traffic: e.Traffic()}
+		if s := f.State(); s != nil {
+			facts.Position, facts.Source = s.Document.Position, s.Source
+		}
+		return facts
+	}}
+	if cfg.controlURL != "" {
+		a.Sender = presence.Control{URL: cfg.controlURL, Token: cfg.edgeToken}
+	} else {
+		a.Sender = redisroll.New(cfg.redis, cfg.namespace)
+	}
+	return a
 }
 
 // newHandler puts what operators ask before what users do.

@@ -50,11 +50,15 @@ func newDataPlane(cfg control.Config, plane *control.Plane, sessions *httpapi.Se
 	}
 	d.edge, err = edge.New(d.feed, edge.Config{
 		Root: cfg.RootToken, EdgeToken: cfg.EdgeToken, Tracker: tracker, Next: next, Log: log, Registry: plane.Registry,
+		Announced: plane.Roll.Hear, Uses: plane.Uses,
 		Session: func(r *http.Request) (edge.Visitor, error) {
 			who, err := sessions.Visitor(r)
 			return edge.Visitor(who), err
 		},
 	})
+	if err == nil {
+		plane.Traffic = d.edge.Traffic
+	}
 	return d, err
 }
 

@@ -95,7 +95,7 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 	}
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", cfg.Version, "namespace", cfg.Namespace)
 	handler, err := httpapi.New(httpapi.Config{
-		Commands: plane.Commands, Queries: plane.Queries, RootToken: cfg.RootToken,
+		Commands: plane.Commands, Queries: plane.Queries, System: plane.System, Uses: plane.Uses, RootToken: cfg.RootToken,
 		Sessions: sessions, Log: log, Registry: plane.Registry, Version: cfg.Version, Tracing: cfg.Tracing,
 	})
 	if err != nil {

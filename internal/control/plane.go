@@ -19,6 +19,9 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/setup"
+	"github.com/assaylabs/assay/presence"
+	"github.com/assaylabs/assay/presence/redisroll"
+	"github.com/assaylabs/assay/presence/roll"
 	"github.com/assaylabs/assay/projections"
 	"github.com/assaylabs/assay/queries"
 	"github.com/assaylabs/assay/tracking/derive"
@@ -32,6 +35,8 @@ import (
 const (
 	commandConns = 6
 	queryConns   = 14
+	// Who is there must be told while queries take all their connections.
+	rollConns = 2
 )
 
 // migrateRetry is the pause between attempts while Postgres cannot be reached.
@@ -48,6 +53,12 @@ type Plane struct {
 	Stream   *jetstream.Stream // nil without NATS
 	Deriver  *derive.Deriver
 	Registry *prometheus.Registry
+	// Uses is where the use of keys is noted, Roll who is there, System all of it.
+	Uses   *presence.Uses
+	Roll   *roll.Roll
+	System *queries.System
+	// Traffic is that of a data plane within this process; set it before Run.
+	Traffic func() presence.Traffic
 
 	cfg      Config
 	patience time.Duration // of commands; 0 is the store's default
@@ -117,6 +128,27 @@ func (p *Plane) open(ctx context.Context) error {
 	}
 	p.Commands = commands.New(p.Store)
 	p.Queries = queries.New(p.Store, p.Follower, p.redis, reading, p.Deriver)
+	return p.openRoll(ctx)
+}
+
+func (p *Plane) openRoll(ctx context.Context) error {
+	pool, err := p.pool(ctx, rollConns)
+	if err != nil {
+		return err
+	}
+	p.Uses = presence.NewUses()
+	p.Traffic = func() presence.Traffic { return presence.Traffic{Rejected: map[string]int64{}} }
+	started := time.Now()
+	cfg := roll.Config{Uses: p.Uses, Log: p.log, Self: func() presence.Replica {
+		self := p.Queries.Replica(p.cfg.ID, p.cfg.Version, started)
+		self.Traffic = p.Traffic()
+		return self
+	}}
+	if p.client != nil {
+		cfg.Redis = redisroll.New(p.client, p.cfg.Namespace)
+	}
+	p.Roll = roll.New(pool, cfg)
+	p.System = queries.NewSystem(p.Queries, p.Roll, pool, p.cfg.ID)
 	return nil
 }
 
@@ -252,6 +284,8 @@ func (p *Plane) work(ctx context.Context, fail context.CancelCauseFunc) (wait fu
 		}
 		wg.Go(func() { _ = p.folder.Run(ctx) })
 		wg.Go(func() { _ = p.auditor.Run(ctx) })
+		wg.Go(func() { _ = p.Roll.Run(ctx) })
+		wg.Go(func() { _ = p.System.Run(ctx) })
 		_ = p.closer.Run(ctx)
 	})
 	return wg.Wait
