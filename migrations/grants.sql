@@ -1,5 +1,8 @@
 -- What the serving role may do: read everything, append to the ledger, and keep
 -- the read models. It owns nothing.
+-- A server that is up may be making a partition, which writes the same rows of
+-- the catalogue: track_partitions takes this lock too.
+select pg_advisory_xact_lock(hashtextextended('tracked ' || current_schema(), 0));
 revoke all on all tables in schema {{schema}} from {{role}};
 -- From public too: before Postgres 15 everybody may create in schema public.
 revoke create on schema {{schema}} from {{role}}, public;

@@ -149,6 +149,43 @@ func TestConcurrentRuns(t *testing.T) {
 	wantApplied(t, connect(t, owner), "staging")
 }
 
+// A replica starts while another, which is up, makes the partition of a day.
+func TestRunBesideAServer(t *testing.T) {
+	owner := pgtest.Database(t)
+	role, _ := newRole(t, owner, "app")
+	run(t, owner, "", role)
+	conn := connect(t, owner)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	done := make(chan struct{})
+	defer close(done)
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			_, err := conn.Exec(context.Background(), `do $$
+				declare part text;
+				begin
+					perform pg_advisory_xact_lock(hashtextextended('tracked ' || current_schema(), 0));
+					for part in select inhrelid::regclass::text from pg_inherits where inhparent = 'tracked'::regclass loop
+						execute 'drop table ' || part;
+					end loop;
+					perform track_partitions();
+				end $$`)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 20 {
+		run(t, owner, "", role)
+	}
+}
+
 func TestServingRoleMayOnlyServe(t *testing.T) {
 	for _, schema := range []string{"", "Staging"} {
 		t.Run("schema "+schema, func(t *testing.T) {
