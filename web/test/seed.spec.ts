@@ -18,7 +18,7 @@ test.describe('the shop', () => {
     expect(items.length).toBe(38)
     expect(active).toBe(22)
     const codes: Record<string, string> = {}
-    for (const key of ['checkout-button', 'guest-checkout', 'product-gallery', 'one-click-pay', 'sdk-aa']) {
+    for (const key of ['checkout-button', 'guest-checkout', 'product-gallery', 'one-click-pay']) {
       codes[key] = (await api.get<{ readonly verdict: { readonly code: string } }>(`/experiments/${key}/results`)).verdict.code
     }
     expect(codes).toEqual({
@@ -26,7 +26,6 @@ test.describe('the shop', () => {
       'guest-checkout': 'guardrail_failed',
       'product-gallery': 'traffic_broken',
       'one-click-pay': 'not_enough_data',
-      'sdk-aa': 'no_difference',
     })
     const { items: days } = await api.get<List<{ readonly final: boolean; readonly total_changes: number }>>('/reports/daily')
     expect(days.filter(({ final }) => final).length).toBeGreaterThanOrEqual(28)

@@ -52,7 +52,7 @@ const decided: readonly Made[] = [
     body: {
       key: 'checkout-button', name: 'Green checkout button', owner: 'growth', tags: ['checkout', 'q4'],
       description: 'The button at the end of the basket, on all devices.', hypothesis: 'A green button with the total on it sells more, because nobody has to scroll up to see what they pay.',
-      layer: { key: 'checkout', share_ppm: 550_000 }, audience: { user_id: { $notInGroup: 'staff' } }, metrics: sells, analysis: byCountryAndDevice,
+      layer: { key: 'checkout', share_ppm: 450_000 }, audience: { user_id: { $notInGroup: 'staff' } }, metrics: sells, analysis: byCountryAndDevice,
       variations: [{ key: 'control', name: 'Blue, “Buy”', value: 'blue', weight: 1 }, { key: 'treatment', name: 'Green, “Pay €…”', value: 'green', weight: 1 }],
     },
     story: [
@@ -65,7 +65,7 @@ const decided: readonly Made[] = [
     body: {
       key: 'guest-checkout', name: 'Guests must sign in to pay', owner: 'payments', tags: ['checkout'],
       hypothesis: 'An account at checkout brings people back, and costs few purchases.',
-      layer: { key: 'checkout', share_ppm: 250_000 }, metrics: [metric('purchase-rate', 'primary'), metric('came-back', 'secondary'), metric('revenue-per-user', 'guardrail')], analysis: { mde: 0.1 },
+      layer: { key: 'checkout', share_ppm: 350_000 }, metrics: [metric('purchase-rate', 'primary'), metric('came-back', 'secondary'), metric('revenue-per-user', 'guardrail')], analysis: { mde: 0.1 },
     },
     story: [on(first, 'ben', 'Agreed with payments')],
   },
@@ -114,7 +114,7 @@ const decided: readonly Made[] = [
 
 const truth: readonly Truth[] = [
   { key: 'checkout-button', effects: [['effect', 'treatment=+40%']] },
-  { key: 'guest-checkout', effects: [['effect', 'treatment=-35%'], ['return-effect', 'treatment=+4%']] },
+  { key: 'guest-checkout', effects: [['effect', 'treatment=-45%'], ['return-effect', 'treatment=+4%']] },
   { key: 'search-ranking', effects: [['value-effect', 'vector=+20%'], ['latency-effect', 'vector=+12%'], ['value-effect', 'hybrid=+6%']] },
   { key: 'product-gallery', effects: [['lose', 'treatment=18%']] },
   { key: 'sdk-aa' },
@@ -188,6 +188,9 @@ const later: Readonly<Record<string, readonly Omit<Deed, 'key'>[]>> = {
   'basket-reminder': [change(19.2, 'ann', 'After two hours, not one', { description: 'Sent two hours after the last visit.' })],
 }
 
+// Salts are fixed, so that the same people see the same each time.
+const salted = (body: Body): Body => ({ ...body, salt: `shop/${String(body['key'])}` })
+
 export const shop = {
   segments: [
     { key: 'staff', name: 'Staff', description: 'Left out of every experiment', ids: Array.from({ length: 120 }, (_, i) => `u-staff-${i + 1}`) },
@@ -207,11 +210,11 @@ export const shop = {
     { key: 'checkout', name: 'Checkout', description: 'At most one experiment at checkout for each customer' },
     { key: 'home-page', name: 'Home page', description: 'What is seen first' },
     { key: 'app', name: 'App', unit_type: 'device_id' },
-  ],
+  ].map(salted),
   holdouts: [
     { key: 'q4-holdout', name: 'Fourth quarter', description: 'What all of the quarter does together', share_ppm: 50_000, tags: ['q4'] },
     { key: 'ml-holdout', name: 'Machine learning', share_ppm: 20_000, tags: ['ml'] },
-  ],
-  experiments: [...decided, ...others].map((made) => ({ ...made, story: [...made.story, ...(later[String(made.body['key'])] ?? [])] })),
+  ].map(salted),
+  experiments: [...decided, ...others].map((made) => ({ ...made, body: salted(made.body), story: [...made.story, ...(later[String(made.body['key'])] ?? [])] })),
   truth,
 } as const

@@ -290,8 +290,9 @@ export async function expectNoViolations(page: Page): Promise<void> {
   await setTheme(page, 'dark')
   expect(await paint(page), 'the dark theme is the same, whoever asks for it').toBe(dark)
   found.push(...(await violations(page, 'dark')))
-  await setTheme(page, chosen)
   await page.emulateMedia({ colorScheme: null })
+  await setTheme(page, chosen)
+  await settled(page)
   expect(found, 'violations of WCAG 2.2 AA').toEqual([])
 }
 
@@ -304,11 +305,11 @@ export async function setTheme(page: Page, theme: string): Promise<void> {
 }
 
 async function paint(page: Page): Promise<string> {
+  await settled(page)
   return page.evaluate(() => `${getComputedStyle(document.body).color} on ${getComputedStyle(document.documentElement).backgroundColor}`)
 }
 
 async function violations(page: Page, theme: string): Promise<string[]> {
-  await settled(page)
   const { violations } = await new AxeBuilder({ page }).withTags(standards).analyze()
   return violations.flatMap((violation) =>
     violation.nodes.map((node) => `${theme}: ${violation.id}: ${node.target.join(' ')}: ${node.failureSummary ?? violation.help}`.replaceAll(/\s+/g, ' ')),
