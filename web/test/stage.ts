@@ -280,10 +280,10 @@ const standards = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']
  */
 export async function expectNoViolations(page: Page): Promise<void> {
   const chosen = await page.evaluate(() => document.documentElement.dataset['theme'] ?? '')
-  await page.emulateMedia({ colorScheme: 'dark' })
+  await prefer(page, 'dark')
   await setTheme(page, '')
   const dark = await paint(page)
-  await page.emulateMedia({ colorScheme: 'light' })
+  await prefer(page, 'light')
   const light = await paint(page)
   expect(light, 'the theme follows the system').not.toBe(dark)
   const found = await violations(page, 'light')
@@ -302,6 +302,12 @@ export async function setTheme(page: Page, theme: string): Promise<void> {
     if (theme === '') delete document.documentElement.dataset['theme']
     else document.documentElement.dataset['theme'] = theme
   }, theme)
+}
+
+// prefer returns when the page knows: the browser tells it in its own time.
+async function prefer(page: Page, scheme: 'light' | 'dark'): Promise<void> {
+  await page.emulateMedia({ colorScheme: scheme })
+  await expect.poll(() => page.evaluate((scheme) => matchMedia(`(prefers-color-scheme: ${scheme})`).matches, scheme)).toBe(true)
 }
 
 async function paint(page: Page): Promise<string> {

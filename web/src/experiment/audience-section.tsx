@@ -104,13 +104,15 @@ export function AudienceSection() {
               </Field>
             )}
             {view === 'json' && faults.length > 0 && (
-              <ul className={styles.faults} role="alert">
-                {faults.map((fault) => (
-                  <li key={`${fault.pointer} ${fault.problem}`}>
-                    <code>{fault.pointer || '/'}</code> {fault.problem}
-                  </li>
-                ))}
-              </ul>
+              <div role="alert">
+                <ul className={styles.faults}>
+                  {faults.map((fault) => (
+                    <li key={`${fault.pointer} ${fault.problem}`}>
+                      <code>{fault.pointer || '/'}</code> {fault.problem}
+                    </li>
+                  ))}
+                </ul>
+              </div>
             )}
           </div>
           <MatchPanel person={person} onPerson={setPerson} check={check} waiting={waiting} error={error} />
