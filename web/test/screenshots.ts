@@ -56,8 +56,8 @@ for (const [name, path] of Object.entries(pages)) {
       await page.setViewportSize(size)
       for (const theme of ['light', 'dark']) {
         await setTheme(page, theme)
-        // Charts are drawn anew for the theme.
-        await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => {}) // the stream stays open
+        await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+        await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
         await settled(page)
         await page.screenshot({ path: `${directory}/${name}${suffix}-${theme}.png`, fullPage: suffix === '' })
       }
