@@ -1,4 +1,4 @@
-import { queryOptions } from '@tanstack/react-query'
+import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { get, send, type Answer, type Schemas } from './client'
 
 export type Experiment = Schemas['Experiment']
@@ -37,6 +37,14 @@ export const experimentsQuery = queryOptions({
   queryKey: ['ledger', 'experiments'],
   queryFn: ({ signal }) => all<Experiment>('/experiments', { sort: 'key' }, signal),
 })
+
+/** experimentsAtQuery is the list as it stood at a moment, in milliseconds. */
+export const experimentsAtQuery = (at: number) =>
+  queryOptions({
+    queryKey: ['past', 'experiments', at],
+    queryFn: ({ signal }) => all<Experiment>('/experiments', { sort: 'key', at: new Date(at).toISOString() }, signal),
+    placeholderData: keepPreviousData,
+  })
 
 export const experimentQuery = (id: string) =>
   queryOptions({

@@ -1,21 +1,24 @@
 import { useQuery } from '@tanstack/react-query'
-import { FlaskConical, Plus, SearchX } from 'lucide-react'
+import { FlaskConical, History, Plus, SearchX } from 'lucide-react'
 import { useCallback, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { useLocation, useSearchParams } from 'wouter'
 import { usePermission } from '../api/permission'
-import { experimentsQuery } from '../api/queries'
+import { experimentsAtQuery, experimentsQuery } from '../api/queries'
+import { Moment } from '../history/moment'
+import { ledgerStartQuery } from '../history/start'
 import { Button, ButtonLink } from '../ui/button'
-import { count } from '../ui/format'
+import { count, dateTime } from '../ui/format'
 import { useShortcuts } from '../ui/keys'
 import { Page } from '../ui/page'
 import { Panel } from '../ui/panel'
-import { Empty, Failed, Loading } from '../ui/states'
+import { Empty, Failed, Loading, Note } from '../ui/states'
 import { short } from '../verdict/verdict'
 import { Bulk } from './bulk'
 import { distinct, readFilter, rowsOf, select, writeFilter, type Filter } from './filter'
 import { FirstRun } from './first-run'
 import { overviewQuery } from './overview'
 import { Rows } from './rows'
+import styles from './list.module.css'
 import { Toolbar } from './toolbar'
 
 const newHref = '/console/experiments/new'
@@ -27,17 +30,37 @@ export default function ExperimentsPage() {
   const permission = usePermission()
   const search = useRef<HTMLInputElement>(null)
   const [selection, setSelection] = useState<ReadonlySet<string>>(new Set())
-  const { data: experiments, error, refetch } = useQuery(experimentsQuery)
-  const { data: glances } = useQuery(overviewQuery)
+  const at = Date.parse(params.get('at') ?? '')
+  const moment = Number.isNaN(at) ? null : at
+  const [travelling, setTravelling] = useState(moment !== null)
+  const { data: start } = useQuery({ ...ledgerStartQuery, enabled: travelling })
+  const now = useQuery({ ...experimentsQuery, enabled: moment === null })
+  const then = useQuery({ ...experimentsAtQuery(moment ?? 0), enabled: moment !== null })
+  const { data: experiments, error, refetch } = moment === null ? now : then
+  const overview = useQuery({ ...overviewQuery, enabled: moment === null })
+  const glances = moment === null ? overview.data : undefined
 
   const filter = readFilter(params)
   const change = useCallback((next: Partial<Filter>) => setParams((now) => writeFilter(now, next), { replace: true }), [setParams])
+  const toMoment = useCallback(
+    (to: number | null) =>
+      setParams(
+        (before) => {
+          const next = new URLSearchParams(before)
+          if (to === null) next.delete('at')
+          else next.set('at', new Date(to).toISOString())
+          return next
+        },
+        { replace: true },
+      ),
+    [setParams],
+  )
   useShortcuts({
     '/': () => search.current?.focus(),
     n: () => navigate(newHref),
   })
 
-  const rows = useMemo(() => rowsOf(experiments ?? [], new Map(Array.from(glances ?? [], ([id, glance]) => [id, short(glance.verdict)]))), [experiments, glances])
+  const rows = useMemo(() => rowsOf(experiments ?? [], new Map(Array.from(glances ?? [], ([id, glance]) => [id, glance.verdict ? short(glance.verdict) : '']))), [experiments, glances])
   const shownFilter = useDeferredValue(params)
   const shown = useMemo(() => select(rows, readFilter(shownFilter)), [rows, shownFilter])
   const values = useMemo(() => {
@@ -68,7 +91,31 @@ export default function ExperimentsPage() {
     </Button>
   )
   return (
-    <Page title="Experiments" about={experiments && `${count(active)} active, ${count(experiments.length - active)} inactive`} actions={create}>
+    <Page
+      title="Experiments"
+      about={experiments && `${count(active)} active, ${count(experiments.length - active)} inactive`}
+      actions={
+        <>
+          <Button
+            aria-pressed={travelling}
+            onClick={() => {
+              setTravelling(!travelling)
+              if (travelling) toMoment(null)
+            }}
+          >
+            <History size={15} aria-hidden />
+            Go back in time
+          </Button>
+          {create}
+        </>
+      }
+    >
+      {travelling && (
+        <div className={styles.past}>
+          <Panel>{start === undefined ? <Loading lines={2} /> : <Moment from={start} value={moment} onChange={toMoment} />}</Panel>
+          {moment !== null && <Note tone="accent">The list as it stood at {dateTime(moment)}. To change anything, go back to now.</Note>}
+        </div>
+      )}
       {experiments && experiments.length > 0 ? (
         <>
           <Toolbar filter={filter} {...values} found={shown.length} total={rows.length} search={search} onChange={change} />
@@ -81,7 +128,9 @@ export default function ExperimentsPage() {
               </Empty>
             </Panel>
           )}
-          <Bulk selected={experiments.filter((experiment) => selection.has(experiment.id))} onClear={() => setSelection(new Set())} />
+          {moment === null && (
+            <Bulk selected={experiments.filter((experiment) => selection.has(experiment.id))} onClear={() => setSelection(new Set())} />
+          )}
         </>
       ) : (
         <Panel>
@@ -96,7 +145,7 @@ export default function ExperimentsPage() {
           )}
         </Panel>
       )}
-      {experiments && experiments.length < 3 && <FirstRun experiments={experiments} />}
+      {moment === null && experiments && experiments.length < 3 && <FirstRun experiments={experiments} />}
     </Page>
   )
 }

@@ -204,7 +204,7 @@ function Cells({ experiment, glance, selected, onSelect }: CellsProps) {
         <StatusBadge status={experiment.status} />
       </span>
       <span role="cell" className="truncate">
-        {glance ? <VerdictMark verdict={glance.verdict} /> : <Nothing />}
+        {glance?.verdict ? <VerdictMark verdict={glance.verdict} /> : <Nothing />}
       </span>
       <div role="cell">
         <Split experiment={experiment} />

@@ -81,11 +81,12 @@ function Power({ results }: { readonly results: Results }) {
   const primary = results.metrics.filter((metric) => metric.role === 'primary' && !metric.added)
   const weakest = primary.map((metric) => metric.power).reduce((least, power) => (power !== null && (least === null || (power.reached ?? 0) < (least.reached ?? 0)) ? power : least), null)
   return (
-    <Panel title="Is it enough?" about="By the least certain primary metric">
+    <Panel title="Is it enough?">
       {weakest === null ? (
         <p className="soft">Unknown until a primary metric has been counted.</p>
       ) : (
         <>
+          <p className="soft">By the least certain primary metric</p>
           <p className={styles.figure}>{weakest.reached === null ? '–' : `${percent(weakest.reached, 0)} power`}</p>
           <div className={styles.meter} role="img" aria-label={`Power ${percent(weakest.reached ?? 0, 0)} of ${percent(results.plan.power, 0)} wanted`}>
             <span style={{ width: `${Math.min(100, (100 * (weakest.reached ?? 0)) / results.plan.power)}%` }} />

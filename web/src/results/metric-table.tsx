@@ -33,13 +33,13 @@ export function MetricTable({ results, metrics, rows, chosen, onChoose }: Metric
     <table className={styles.metrics}>
       <caption className="visually-hidden">Metrics by variation</caption>
       <colgroup>
-        <col style={{ width: '22%' }} />
-        <col style={{ width: '15%' }} />
-        <col style={{ width: '9%' }} />
-        <col style={{ width: '11%' }} />
+        <col style={{ width: '20%' }} />
+        <col style={{ width: '14%' }} />
+        <col style={{ width: '8%' }} />
+        <col style={{ width: '10%' }} />
         <col style={{ width: '12%' }} />
         <col />
-        <col style={{ width: '12%' }} />
+        <col style={{ width: '11%' }} />
       </colgroup>
       <thead>
         <tr>
@@ -136,7 +136,7 @@ function Row({ results, metric, result, index, scale, chosen, onChoose }: RowPro
         {result.std_error !== null && <span className={styles.sub}>± {significant(metric.kind === 'conversion' || metric.kind === 'retention' ? result.std_error * 100 : result.std_error, 2)}</span>}
       </td>
       <td className={styles.n}>{!control && <Lift result={result} way={way} />}</td>
-      <td>{control ? <span className="faint">control</span> : <Interval result={result} scale={scale} direction={way} margin={metric.role === 'guardrail' ? (metric.goal === 'increase' ? -1 : 1) * results.plan.guardrail_margin : undefined} />}</td>
+      <td>{!control && <Interval result={result} scale={scale} direction={way} margin={metric.role === 'guardrail' ? (metric.goal === 'increase' ? -1 : 1) * results.plan.guardrail_margin : undefined} />}</td>
       <td className={styles.n}>{!control && <Certainty results={results} result={result} />}</td>
     </tr>
   )

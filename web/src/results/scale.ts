@@ -33,9 +33,9 @@ export function scaleOf(results: readonly VariationResult[], mark = 0): Scale {
   }
 }
 
-// niceStep cuts a half scale into about two steps of 1, 2 or 5 times a power of ten.
+// niceStep cuts a half scale into one or two steps of 1, 2 or 5 times a power of ten.
 function niceStep(half: number): number {
-  const raw = half / 2
-  const power = 10 ** Math.floor(Math.log10(raw))
-  return ([5, 2, 1].find((factor) => factor * power <= raw) ?? 1) * power
+  const least = half / 2.6
+  const power = 10 ** Math.floor(Math.log10(least))
+  return ([1, 2, 5].find((factor) => factor * power >= least) ?? 10) * power
 }

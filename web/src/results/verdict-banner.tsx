@@ -20,6 +20,7 @@ export function VerdictBanner({ results, ask, onPin }: BannerProps) {
   const { verdict, plan } = results
   const { tone, icon: Icon } = signOf(verdict)
   const [method, why] = methodWords(results.method)
+  const test = results.test.label.charAt(0).toUpperCase() + results.test.label.slice(1)
   return (
     <section className={`${styles.banner} ${styles[tone]}`} aria-label="Verdict">
       <Icon size={24} strokeWidth={1.8} aria-hidden />
@@ -38,7 +39,7 @@ export function VerdictBanner({ results, ask, onPin }: BannerProps) {
       </div>
       <div className={styles.under}>
         <span title={why}>
-          <b>{method}</b> at {Number((results.alpha * 100).toFixed(3))}%, {correctionWords(results.correction)}
+          <b>{test || method}</b> at {Number((results.alpha * 100).toFixed(3))}%, {correctionWords(results.correction)}
         </span>
         {results.since !== null && results.through !== null && (
           <span>

@@ -1,1 +1,0 @@
-import{a as e,t}from"./index-7qgwa7wm.js";var n=e();function r(){return(0,n.jsx)(t,{title:`Experiments`,children:(0,n.jsx)(`p`,{className:`soft`,children:`Being built.`})})}export{r as default};

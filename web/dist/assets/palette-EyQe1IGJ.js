@@ -1,1 +1,0 @@
-import{t as e}from"./dialog-B2PawD6S.js";import{a as t}from"./index-7qgwa7wm.js";var n=t();function r({onClose:t}){return(0,n.jsx)(e,{title:`Find`,onClose:t,children:`Being built.`})}export{r as default};

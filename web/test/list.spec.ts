@@ -1,0 +1,139 @@
+import type { Page } from '@playwright/test'
+import { manyScenario } from './seed'
+import { expect, expectNoViolations, test } from './stage'
+
+const row = (page: Page, name: string) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) })
+
+test.describe('a thousand experiments', () => {
+  test.use({ scenario: manyScenario })
+
+  test('come at once, and are filtered as one types', async ({ signedIn: page }, info) => {
+    await page.goto('/console/experiments')
+    await expect(page.getByText('1,000 in all')).toBeVisible()
+    // Told, not asserted: what a clock says depends on the machine.
+    const took = await page.evaluate(async () => {
+      const input = document.querySelector<HTMLInputElement>('input[type="search"]')
+      const found = document.querySelector('[role="search"] [role="status"]')
+      if (!input || !found) throw new Error('no search')
+      const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set
+      const times: number[] = []
+      for (const text of ['c', 'ch', 'che', 'checkout', 'checkout ranking', 'checkout ranking 0']) {
+        const before = found.textContent
+        const start = performance.now()
+        set?.call(input, text)
+        input.dispatchEvent(new Event('input', { bubbles: true }))
+        while (found.textContent === before && performance.now() - start < 1000) await new Promise((resolve) => requestAnimationFrame(resolve))
+        times.push(performance.now() - start)
+      }
+      return times
+    })
+    info.annotations.push({ type: 'filter, ms', description: took.map((ms) => ms.toFixed(0)).join(' ') })
+    await expect(page.getByRole('search').getByRole('status')).toHaveText(/^\d+ of 1,000$/)
+    await expect(page).toHaveURL(/q=checkout\+ranking\+0/)
+  })
+
+  test('are told apart by the address', async ({ signedIn: page, api }) => {
+    await page.goto('/console/experiments?status=active&tag=search&owner=search&sort=name')
+    const { items } = await api.get<{ items: { name: string; status: string; tags: string[]; owner: string }[] }>('/experiments?limit=1000')
+    const fitting = items.filter((item) => item.status === 'active' && item.tags.includes('search') && item.owner === 'search').map((item) => item.name)
+    await expect(page.getByRole('search').getByRole('status')).toHaveText(`${fitting.length} of 1,000`)
+    await expect(page.getByRole('row').nth(1)).toContainText(fitting.toSorted()[0] ?? '')
+    await page.getByRole('button', { name: 'Experiment', exact: true }).click()
+    await expect(page).toHaveURL(/sort=-name/)
+    await expect(page.getByRole('row').nth(1)).toContainText(fitting.toSorted().at(-1) ?? '')
+    await page.getByRole('button', { name: 'Clear' }).click()
+    await expect(page.getByText('1,000 in all')).toBeVisible()
+    await expect(page).not.toHaveURL(/status=/)
+  })
+
+  test('are walked by keys', async ({ signedIn: page }) => {
+    await page.goto('/console/experiments?sort=name')
+    await expect(page.getByText('1,000 in all')).toBeVisible()
+    await page.keyboard.press('/')
+    await page.keyboard.type('mail: reminder')
+    await page.keyboard.press('Escape')
+    await expect(page.getByRole('search').getByRole('status')).toHaveText(/^\d+ of/)
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await page.keyboard.press('k')
+    const first = page.getByRole('row').nth(1).getByRole('link')
+    await expect(first).toBeFocused()
+    await page.keyboard.press('x')
+    await expect(page.getByRole('region', { name: 'Selected experiments' })).toContainText('1 experiment selected')
+    const name = await first.textContent()
+    await page.keyboard.press('Enter')
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(name ?? '')
+  })
+
+  test('are found from anywhere', async ({ signedIn: page }) => {
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('home price label 0')
+    const options = page.getByRole('dialog').getByRole('option')
+    await expect(options.first()).toContainText('Home: price label')
+    await expectNoViolations(page)
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await expect(page).toHaveURL(/\/console\/experiments\/home-price-label-\d+$/)
+    await page.keyboard.press('g')
+    await page.keyboard.press('l')
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Layers')
+    await page.keyboard.press('?')
+    await expect(page.getByRole('dialog')).toContainText('Keyboard and help')
+    await expectNoViolations(page)
+  })
+
+  test('are within reach of everybody', async ({ signedIn: page }) => {
+    await page.goto('/console/experiments')
+    await expect(page.getByText('1,000 in all')).toBeVisible()
+    await expectNoViolations(page)
+    await page.setViewportSize({ width: 390, height: 844 })
+    await expectNoViolations(page)
+  })
+})
+
+test('many are switched with one reason, all or none', async ({ signedIn: page, api }) => {
+  for (const key of ['a', 'b', 'c', 'd']) await api.createExperiment({ key, name: `Experiment ${key}` })
+  await api.setStatus('d', 'active')
+  await page.goto('/console/experiments?sort=name')
+  await page.getByRole('checkbox', { name: 'Select all that are shown' }).check()
+  await page.getByRole('button', { name: 'Switch on…' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('Switch on 3 experiments?')
+  await dialog.getByRole('button', { name: 'Switch on' }).click()
+  await expect(dialog).toContainText('Say in a few words why.')
+  await expectNoViolations(page)
+  await dialog.getByLabel('Reason').fill('the season begins')
+  await page.keyboard.press('Enter')
+  await expect(page.getByText('Switched on 3 experiments')).toBeVisible()
+  for (const key of ['a', 'b', 'c', 'd']) await expect(row(page, `Experiment ${key}`)).toContainText('Active')
+  const { items } = await api.get<{ items: { type: string; reason: string; command_id: string }[] }>('/events?order=desc&type=experiment.status_changed&limit=3')
+  expect(items.map((event) => event.reason)).toEqual(Array.from({ length: 3 }, () => 'the season begins'))
+  expect(new Set(items.map((event) => event.command_id)).size).toBe(1)
+
+  // One of them is gone before it is switched: nothing changes.
+  for (const key of ['a', 'b']) await page.getByRole('checkbox', { name: `Select Experiment ${key}` }).check()
+  await page.getByRole('button', { name: 'Switch off…' }).click()
+  await dialog.getByLabel('Reason').fill('too early')
+  const sent = page.waitForResponse('**/experiments/batch')
+  await api.send('DELETE', '/experiments/b')
+  await page.keyboard.press('Enter')
+  expect((await sent).status()).toBe(404)
+  expect((await api.experiment('a')).status).toBe('active')
+})
+
+test('an empty ledger says what to do first', async ({ signedIn: page }) => {
+  await expect(page.getByText('No experiments yet')).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'First steps' })).toBeVisible()
+  await expectNoViolations(page)
+  await page.getByRole('main').getByRole('link', { name: 'New experiment' }).click()
+  await expect(page).toHaveURL(/\/console\/experiments\/new$/)
+})
+
+test('who may only read is told so', async ({ api, person }) => {
+  const page = await person({ token: await api.createKey('reader', 'viewer') })
+  await page.goto('/console/experiments')
+  const button = page.getByRole('button', { name: 'New experiment' }).first()
+  await expect(button).toHaveAttribute('aria-disabled', 'true')
+  await button.focus()
+  await expect(page.getByRole('tooltip')).toContainText('You are signed in as viewer; this needs editor.')
+})
