@@ -114,7 +114,7 @@ func resultsParts(interval *huma.Schema) fields {
 	}
 }
 
-const resultsExample = `{"as_of":"42.17","hash":"2279223af108d73da329a66b5ee4ffd067778d64d4bcd5af805d422c84ce73aa","algorithm":"assay-stats/2",
+const resultsExample = `{"as_of":"42.17","hash":"92b1031886254ae20dc9e6f1e332a022d5b1f9b0baa263c3b5f1d6b0b6000f31","algorithm":"assay-stats/2",
 "experiment":{"id":"01930d5e-7c1a-7cc3-9f6e-3f1d5d1a7b10","key":"checkout-button","name":"Checkout button","variations":["control","treatment"]},
 "phase":1,"plan":{"fixed_at":{"position":41,"version":2,"at":"2026-02-28T10:30:00.000002Z"},"changed_since":[],"min_days":0,"max_days":0,"mde":0.05,
 "power":0.8,"guardrail_margin":0.05,"srm_alpha":0.001,"dimensions":["country"],"exclude":[]},"method":"sequential",
