@@ -109,6 +109,9 @@ func newAPI(cfg Config) (*api, error) {
 			return nil, err
 		}
 	}
+	if cfg.Sessions.ofOne {
+		cfg.Log.Warn("sessions of the console end with this process, and other replicas do not know them: set ASSAY_SESSION_SECRET, or a root token of at least 32 characters")
+	}
 	console, err := web.New()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -402,6 +404,31 @@ func TestReplicasShareSessions(t *testing.T) {
 	}
 	if _, err := NewSessions(SessionConfig{PublicURL: "assay.example.com"}); err == nil {
 		t.Error("a public URL without a scheme is taken")
+	}
+}
+
+// Who serves with a secret that only this process has is told so.
+func TestWarnsOfSessionsThatNoReplicaShares(t *testing.T) {
+	long := strings.Repeat("r", strongSecret)
+	for _, tt := range []struct {
+		name   string
+		cfg    SessionConfig
+		warned bool
+	}{
+		{"nothing", SessionConfig{}, true},
+		{"a root token that can be guessed", SessionConfig{RootToken: long[1:]}, true},
+		{"a root token", SessionConfig{RootToken: long}, false},
+		{"a secret", SessionConfig{Secret: long}, false},
+	} {
+		sessions, err := NewSessions(tt.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		bareAPI(t, Config{Sessions: sessions, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if warned := strings.Contains(log.String(), "ASSAY_SESSION_SECRET"); warned != tt.warned {
+			t.Errorf("%s: said %q", tt.name, log.String())
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"mime"
 	"net/http"
 	"strings"
@@ -41,14 +40,13 @@ type SessionConfig struct {
 	PublicURL string
 	// OIDC needs PublicURL.
 	OIDC OIDCConfig
-	// Log is told of what an operator should change; default nobody.
-	Log *slog.Logger
 }
 
 // Sessions keep people signed in by a cookie that holds who they are, sealed:
 // servers remember nothing. They may be used by many goroutines.
 type Sessions struct {
 	sealer  sealer
+	ofOne   bool // the secret is this process's alone
 	origins *http.CrossOriginProtection
 	oidc    *provider // nil without
 	now     func() time.Time
@@ -60,17 +58,15 @@ func NewSessions(cfg SessionConfig) (*Sessions, error) {
 	if secret == "" && len(cfg.RootToken) >= strongSecret {
 		secret = cfg.RootToken
 	}
-	if secret == "" {
+	ofOne := secret == ""
+	if ofOne {
 		secret = rand.Text() + rand.Text()
-		if cfg.Log != nil {
-			cfg.Log.Warn("sessions of the console end with this process, and other replicas do not know them: set ASSAY_SESSION_SECRET, or a root token of at least 32 characters")
-		}
 	}
 	sealer, err := newSealer([]byte(secret), "session")
 	if err != nil {
 		return nil, err
 	}
-	s := &Sessions{sealer: sealer, origins: http.NewCrossOriginProtection(), now: time.Now}
+	s := &Sessions{sealer: sealer, ofOne: ofOne, origins: http.NewCrossOriginProtection(), now: time.Now}
 	if cfg.OIDC.Issuer != "" {
 		s.oidc, err = newProvider(cfg.OIDC, cfg.PublicURL, []byte(secret))
 		if err != nil {

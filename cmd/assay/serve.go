@@ -81,7 +81,7 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 			}
 		}()
 	}
-	sessions, err := newSessions(cfg, log)
+	sessions, err := newSessions(cfg)
 	if err != nil {
 		return err
 	}
@@ -134,8 +134,8 @@ func serve(ctx context.Context, cfg control.Config, listener net.Listener, log *
 }
 
 // newSessions lets people sign in to the console.
-func newSessions(cfg control.Config, log *slog.Logger) (*httpapi.Sessions, error) {
-	settings := httpapi.SessionConfig{Secret: cfg.SessionSecret, RootToken: cfg.RootToken, PublicURL: cfg.PublicURL, Log: log}
+func newSessions(cfg control.Config) (*httpapi.Sessions, error) {
+	settings := httpapi.SessionConfig{Secret: cfg.SessionSecret, RootToken: cfg.RootToken, PublicURL: cfg.PublicURL}
 	if cfg.OIDC.Issuer != "" {
 		roles, err := httpapi.ParseRoles(cfg.OIDC.Roles)
 		if err != nil {
