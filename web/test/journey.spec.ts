@@ -89,7 +89,7 @@ for (const [name, hand] of [
     await visit(api, 'pay-now', 200)
     await hand.press(page, page.getByRole('link', { name: 'Results' }))
     const verdict = page.getByRole('region', { name: 'Verdict' })
-    await expect(verdict).toContainText('Sequential')
+    await expect(verdict).toContainText('Always-valid confidence sequence')
     const metrics = page.getByRole('table', { name: 'Metrics by variation' })
     await expect(metrics.getByRole('row').filter({ hasText: 'treatment' })).toContainText('+', { timeout: 20_000 })
     await expect(page.getByText('As split')).toBeVisible()
