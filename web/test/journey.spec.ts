@@ -92,7 +92,7 @@ for (const [name, hand] of [
     await expect(verdict).toContainText('Always-valid confidence sequence')
     const metrics = page.getByRole('table', { name: 'Metrics by variation' })
     await expect(metrics.getByRole('row').filter({ hasText: 'treatment' })).toContainText('+', { timeout: 20_000 })
-    await expect(page.getByText('As split')).toBeVisible()
+    await expect(page.getByText('As split', { exact: true })).toBeVisible()
 
     // Deactivate.
     await hand.press(page, page.getByRole('button', { name: 'Switch off…' }))

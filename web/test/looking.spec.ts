@@ -8,7 +8,7 @@ test.use({ scenario: shopScenario })
 const day = 86_400_000
 
 const pages: readonly (readonly [string, string])[] = [
-  ['/console/experiments', 'Green checkout button'],
+  ['/console/experiments?q=checkout', 'Green checkout button'],
   ['/console/experiments/checkout-button', 'Green checkout button'],
   ['/console/experiments/search-ranking/results', 'Hybrid'],
   ['/console/experiments/home-hero/history', 'created it'],

@@ -69,9 +69,10 @@ export function AsItStood({ then, now }: { readonly then: Experiment; readonly n
         </section>
       )}
       <details>
-        <summary className="soft">
-          The whole document <CopyButton text={JSON.stringify(then, null, 2)} label="Copy the document" />
-        </summary>
+        <summary className="soft">The whole document</summary>
+        <div className={styles.copy}>
+          <CopyButton text={JSON.stringify(then, null, 2)} label="Copy the document" />
+        </div>
         <pre className={styles.document} tabIndex={0}>
           {JSON.stringify(then, null, 2)}
         </pre>

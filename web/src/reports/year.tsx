@@ -14,7 +14,7 @@ export function Year({ days, from, to }: { readonly days: readonly DailySummary[
   const weeks: string[] = []
   for (let week = monday; week <= to; week = shift(week, 7)) weeks.push(week)
   return (
-    <div className={styles.year} tabIndex={0} role="region" aria-label="The year by days">
+    <div ref={toEnd} className={styles.year} tabIndex={0} role="region" aria-label="The year by days">
       <div className={styles.grid}>
         {weeks.map((week, at) => (
           <Week key={week} week={week} column={at + 1} titled={at > 0 && new Date(week).getUTCMonth() !== new Date(shift(week, -7)).getUTCMonth()} from={from} to={to} known={known} largest={largest} />
@@ -29,6 +29,11 @@ export function Year({ days, from, to }: { readonly days: readonly DailySummary[
       </div>
     </div>
   )
+}
+
+// toEnd shows the newest weeks where not all have room.
+function toEnd(element: HTMLElement | null): void {
+  if (element) element.scrollLeft = element.scrollWidth
 }
 
 interface WeekProps {
