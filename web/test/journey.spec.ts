@@ -103,7 +103,7 @@ for (const [name, hand] of [
     // The report.
     await hand.press(page, page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Daily report' }))
     await hand.press(page, page.getByRole('region', { name: 'Days' }).getByRole('link').first())
-    await expect(page.getByText('Provisional')).toBeVisible()
+    await expect(page.getByText('Provisional', { exact: true })).toBeVisible()
     await expect(page.getByRole('row').filter({ hasText: 'Pay now' })).toContainText('2')
   })
 }

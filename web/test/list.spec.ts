@@ -33,9 +33,9 @@ test.describe('a thousand experiments', () => {
   })
 
   test('are told apart by the address', async ({ signedIn: page, api }) => {
-    await page.goto('/console/experiments?status=active&tag=search&owner=search&sort=name')
+    await page.goto('/console/experiments?status=active&tag=checkout&owner=growth&sort=name')
     const { items } = await api.get<{ items: { name: string; status: string; tags: string[]; owner: string }[] }>('/experiments?limit=1000')
-    const fitting = items.filter((item) => item.status === 'active' && item.tags.includes('search') && item.owner === 'search').map((item) => item.name)
+    const fitting = items.filter((item) => item.status === 'active' && item.tags.includes('checkout') && item.owner === 'growth').map((item) => item.name)
     await expect(page.getByRole('search').getByRole('status')).toHaveText(`${fitting.length} of 1,000`)
     await expect(page.getByRole('row').nth(1)).toContainText(fitting.toSorted()[0] ?? '')
     await page.getByRole('button', { name: 'Experiment', exact: true }).click()
@@ -125,7 +125,7 @@ test('an empty ledger says what to do first', async ({ signedIn: page }) => {
   await expect(page.getByText('No experiments yet')).toBeVisible()
   await expect(page.getByRole('heading', { name: 'First steps' })).toBeVisible()
   await expectNoViolations(page)
-  await page.getByRole('main').getByRole('link', { name: 'New experiment' }).click()
+  await page.getByRole('main').getByRole('link', { name: 'New experiment' }).first().click()
   await expect(page).toHaveURL(/\/console\/experiments\/new$/)
 })
 

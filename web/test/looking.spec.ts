@@ -65,8 +65,8 @@ test('the slider shows what the API answers of any moment', async ({ signedIn: p
     const then = await api.get<Schemas['Experiment']>(`/experiments/home-hero?at=${at.toISOString()}`)
     await page.goto(`/console/experiments/home-hero/history?at=${at.toISOString()}`)
     await expect(page.getByRole('heading', { name: `Version ${then.version}`, exact: true })).toBeVisible()
-    await page.getByText('The whole document').click()
-    const shown = JSON.parse((await page.locator('details pre').textContent()) ?? '') as Schemas['Experiment']
+    await page.getByRole('button', { name: 'Show the whole document' }).click()
+    const shown = JSON.parse((await page.getByLabel('The document', { exact: true }).textContent()) ?? '') as Schemas['Experiment']
     expect(shown).toEqual(then)
   }
   // By keys, from record to record.
@@ -128,7 +128,7 @@ test('the calendar and its days are the reports of the API', async ({ signedIn: 
 
 test('the ledger is filtered, and a record is linked to', async ({ signedIn: page, api }) => {
   await page.goto('/console/ledger')
-  await page.getByLabel('What').selectOption('layer.')
+  await page.getByLabel('What', { exact: true }).selectOption('layer.')
   await page.getByLabel('By whom').fill('Ben Larsson')
   await page.keyboard.press('Enter')
   const { items } = await api.get<Schemas['Events']>('/events?order=desc&type=layer.&actor=Ben%20Larsson')

@@ -31,7 +31,9 @@ export function Toolbar({ filter, tags, owners, layers, found, total, search, on
           value={filter.q}
           onChange={(event) => onChange({ q: event.target.value })}
           onKeyDown={(event) => {
-            if (event.key === 'Escape') event.currentTarget.blur()
+            if (event.key !== 'Escape') return
+            event.preventDefault() // or the browser empties it
+            event.currentTarget.blur()
           }}
         />
         <kbd aria-hidden>/</kbd>

@@ -68,16 +68,28 @@ export function AsItStood({ then, now }: { readonly then: Experiment; readonly n
           )}
         </section>
       )}
-      <details>
-        <summary className="soft">The whole document</summary>
-        <div className={styles.copy}>
-          <CopyButton text={JSON.stringify(then, null, 2)} label="Copy the document" />
-        </div>
-        <pre className={styles.document} tabIndex={0}>
-          {JSON.stringify(then, null, 2)}
-        </pre>
-      </details>
+      <Document experiment={then} />
       {reverting && <RevertDialog then={then} now={now} onClose={() => setReverting(false)} />}
     </div>
+  )
+}
+
+function Document({ experiment }: { readonly experiment: Experiment }) {
+  const [open, setOpen] = useState(false)
+  const text = JSON.stringify(experiment, null, 2)
+  return (
+    <section>
+      <div className={styles.head}>
+        <Button kind="quiet" size="small" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {open ? 'Hide' : 'Show'} the whole document
+        </Button>
+        <CopyButton text={text} label="Copy the document" />
+      </div>
+      {open && (
+        <pre className={styles.document} tabIndex={0} aria-label="The document">
+          {text}
+        </pre>
+      )}
+    </section>
   )
 }

@@ -94,7 +94,7 @@ export default function HistoryTab({ experiment }: { readonly experiment: Experi
       </Panel>
       <div className={`${styles.sticky} stack`}>
         <Panel title="At any moment" about="How the experiment stood then, as the ledger has it">
-          <Moment from={Date.parse(experiment.created_at)} value={moment} marks={marks} onChange={toMoment} />
+          <Moment from={Date.parse(experiment.created_at) + 1} value={moment} marks={marks} onChange={toMoment} />
         </Panel>
         <Panel title={moment === null ? 'Now' : shown ? `Version ${shown.version}` : 'Then'}>
           {shown ? <AsItStood then={shown} now={experiment} /> : past.error ? <Failed error={past.error} /> : <Loading />}

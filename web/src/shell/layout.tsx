@@ -11,9 +11,9 @@ import { Banner } from './banner'
 import styles from './layout.module.css'
 import { Logo } from './logo'
 import { places } from './nav'
+import { Palette } from './palette'
 import { useTheme, type Theme } from './theme'
 
-const Palette = lazy(() => import('./palette'))
 const Help = lazy(() => import('./help'))
 
 /** Layout is what stands around every page: navigation, state of the server, who one is. */
@@ -85,10 +85,8 @@ export function Layout({ children }: { readonly children: ReactNode }) {
         <Banner />
         {children}
       </main>
-      <Suspense fallback={null}>
-        {open === 'palette' && <Palette onClose={() => setOpen('nothing')} />}
-        {open === 'help' && <Help onClose={() => setOpen('nothing')} />}
-      </Suspense>
+      {open === 'palette' && <Palette onClose={() => setOpen('nothing')} />}
+      <Suspense fallback={null}>{open === 'help' && <Help onClose={() => setOpen('nothing')} />}</Suspense>
     </div>
   )
 }

@@ -19,8 +19,8 @@ interface Entry {
 
 const most = 40
 
-/** Palette finds anything by a few letters and goes there, or does it. */
-export default function Palette({ onClose }: { readonly onClose: () => void }) {
+/** Palette finds anything by a few letters and goes there, or does it. It is at hand at once: what is typed next is for it. */
+export function Palette({ onClose }: { readonly onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const list = useRef<HTMLDivElement>(null)
   const [query, setQuery] = useState('')

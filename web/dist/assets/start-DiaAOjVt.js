@@ -1,1 +1,0 @@
-import{t as e}from"./queryOptions-Dfvzj6n2.js";import{it as t}from"./index-Qu3twTWx.js";var n=e({queryKey:[`ledger-start`],queryFn:async({signal:e})=>{let{items:n}=await t(`/events`,{limit:1},e);return n[0]?Date.parse(n[0].at):Date.now()},staleTime:1/0});export{n as t};
