@@ -66,6 +66,7 @@ test.describe('a thousand experiments', () => {
   })
 
   test('are found from anywhere', async ({ signedIn: page }) => {
+    await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible()
     await page.keyboard.press('Control+k')
     await page.keyboard.type('home price label 0')
     const options = page.getByRole('dialog').getByRole('option')
