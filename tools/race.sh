@@ -6,9 +6,8 @@ cd "$(dirname "$0")/.."
 
 # Tests that only drive other processes.
 driving='/(trackfault|endtoend|independence|localpg|localredis|stage|testenv)$'
-# Many wait for processes and databases: twice two cores' worth do not fill two.
-go test -vet=off -p 4 -race $(go list ./... | grep -Ev "$driving")
-go test -vet=off -p 4 $(go list ./... | grep -E "$driving")
+go test -vet=off -race $(go list ./... | grep -Ev "$driving")
+go test -vet=off $(go list ./... | grep -E "$driving")
 
 # Tests that count memory, which the detector uses too, are built without it
 # alone: //go:build !race.

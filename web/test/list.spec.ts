@@ -83,7 +83,7 @@ test.describe('a thousand experiments', () => {
     await expectNoViolations(page)
   })
 
-  test('are within reach of everybody', async ({ signedIn: page }) => {
+  test('are within reach of everybody', { tag: '@long' }, async ({ signedIn: page }) => {
     await page.goto('/console/experiments')
     await expect(page.getByText('1,000 in all')).toBeVisible()
     await expectNoViolations(page)
