@@ -70,7 +70,7 @@ func (s *stage) race(t *testing.T, meanwhile func()) {
 	release := s.holdHead(t)
 	eventually(t, func() error {
 		if n := len(s.rows(t, `select pid from pg_stat_activity where datname = current_database()
-			and wait_event_type = 'Lock' and query like '%from event_head for update%'`)); n != len(s.replicas) {
+			and wait_event_type = 'Lock' and query ~ 'from event_head for update|update event_head set'`)); n != len(s.replicas) {
 			return fmt.Errorf("%d servers wait to close the day", n)
 		}
 		return nil
