@@ -1,5 +1,6 @@
 import type { Locator, Page } from '@playwright/test'
 import type { Api } from './api'
+import { tabTo } from './keyboard'
 import { expect, expectNoViolations, outage, test } from './stage'
 
 const scenario = {
@@ -21,16 +22,6 @@ async function give(page: Page, verb: string, reason: string): Promise<void> {
   await dialog.getByLabel('Reason').fill(reason)
   await dialog.getByRole('button', { name: verb, exact: true }).click()
   await expect(dialog).toBeHidden()
-}
-
-/** tabTo walks by Tab, as somebody without a mouse does. */
-async function tabTo(page: Page, target: Locator): Promise<void> {
-  const focused = (): Promise<boolean> => target.evaluate((element) => element === document.activeElement)
-  for (let i = 0; i < 120; i++) {
-    if (await focused()) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`not in reach of Tab: ${String(target)}`)
 }
 
 test.describe('an experiment', () => {

@@ -1,5 +1,6 @@
 import type { Locator, Page } from '@playwright/test'
 import type { Api } from './api'
+import { tabTo } from './keyboard'
 import { expect, test } from './stage'
 
 /** Hand carries out what somebody wants to do: with a mouse, or without. */
@@ -24,15 +25,6 @@ const keyboard: Hand = {
     await page.keyboard.press('Control+a')
     await page.keyboard.type(text)
   },
-}
-
-async function tabTo(page: Page, target: Locator): Promise<void> {
-  await target.waitFor()
-  for (let i = 0; i < 150; i++) {
-    if (await target.evaluate((element) => element === document.activeElement)) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`not in reach of Tab: ${String(target)}`)
 }
 
 // visit has units exposed as the server assigns them, and more of the treatment buy.

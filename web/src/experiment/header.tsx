@@ -8,6 +8,7 @@ import { noAsk, resultsQuery } from '../results/results-query'
 import { Badge, StatusBadge, Tag } from '../ui/badge'
 import { Button } from '../ui/button'
 import { CopyButton } from '../ui/copy'
+import { sentence } from '../ui/format'
 import { Menu, MenuItem, MenuLine } from '../ui/menu'
 import { useTell } from '../ui/toast'
 import { DeleteDialog } from './delete-dialog'
@@ -50,7 +51,7 @@ function Verdict({ experiment }: { readonly experiment: Experiment }) {
   if (!results) return null
   return (
     <Link href={`/console/experiments/${experiment.key}/results`} className={styles.verdict}>
-      {results.verdict.text.charAt(0).toUpperCase() + results.verdict.text.slice(1)}
+      {sentence(results.verdict.text)}
     </Link>
   )
 }

@@ -1,4 +1,5 @@
 import type { Experiment } from '../api/queries'
+import { withParams } from '../ui/address'
 
 /** Filter is what the address's query says of the list. */
 export interface Filter {
@@ -32,12 +33,11 @@ export function readFilter(params: URLSearchParams): Filter {
 
 /** writeFilter puts a changed filter into an address; what is at its default is left out. */
 export function writeFilter(params: URLSearchParams, change: Partial<Filter>): URLSearchParams {
-  const next = new URLSearchParams(params)
-  for (const [name, value] of Object.entries(change)) {
-    if (!value || value === 'all' || (name === 'sort' && value === defaultSort)) next.delete(name)
-    else next.set(name, value)
-  }
-  return next
+  return withParams(params, {
+    ...change,
+    ...(change.status === 'all' && { status: null }),
+    ...(change.sort === defaultSort && { sort: null }),
+  })
 }
 
 /** Row is an experiment with what the list needs of it ready. */

@@ -6,6 +6,7 @@ import { usePermission } from '../api/permission'
 import { experimentsAtQuery, experimentsQuery } from '../api/queries'
 import { Moment } from '../history/moment'
 import { ledgerStartQuery } from '../history/start'
+import { withParams } from '../ui/address'
 import { Button, ButtonLink } from '../ui/button'
 import { count, dateTime } from '../ui/format'
 import { useShortcuts } from '../ui/keys'
@@ -43,16 +44,7 @@ export default function ExperimentsPage() {
   const filter = readFilter(params)
   const change = useCallback((next: Partial<Filter>) => setParams((now) => writeFilter(now, next), { replace: true }), [setParams])
   const toMoment = useCallback(
-    (to: number | null) =>
-      setParams(
-        (before) => {
-          const next = new URLSearchParams(before)
-          if (to === null) next.delete('at')
-          else next.set('at', new Date(to).toISOString())
-          return next
-        },
-        { replace: true },
-      ),
+    (to: number | null) => setParams((before) => withParams(before, { at: to === null ? null : new Date(to).toISOString() }), { replace: true }),
     [setParams],
   )
   useShortcuts({

@@ -6,6 +6,7 @@ import { asProblem, send, type Schemas } from '../api/client'
 import { experimentsQuery } from '../api/queries'
 import { Moment } from '../history/moment'
 import { ledgerStartQuery } from '../history/start'
+import { withParams } from '../ui/address'
 import { Checkbox, Field, Select, TextArea, TextInput } from '../ui/field'
 import { count, dateTime } from '../ui/format'
 import { Page } from '../ui/page'
@@ -24,16 +25,7 @@ export default function ExplainPage() {
   const [text, setText] = useState(params.get('attributes') ?? '')
   const [onlyIn, setOnlyIn] = useState(false)
   const set = useCallback(
-    (name: string, value: string) =>
-      setParams(
-        (now) => {
-          const to = new URLSearchParams(now)
-          if (value) to.set(name, value)
-          else to.delete(name)
-          return to
-        },
-        { replace: true },
-      ),
+    (name: string, value: string) => setParams((now) => withParams(now, { [name]: value }), { replace: true }),
     [setParams],
   )
   useEffect(() => {

@@ -3,6 +3,7 @@ import { useCallback, useMemo } from 'react'
 import { useSearchParams } from 'wouter'
 import { get } from '../api/client'
 import type { Experiment, HistoryEntry } from '../api/queries'
+import { withParams } from '../ui/address'
 import { Button } from '../ui/button'
 import { Select } from '../ui/field'
 import { Panel } from '../ui/panel'
@@ -32,16 +33,7 @@ export default function HistoryTab({ experiment }: { readonly experiment: Experi
   const at = Date.parse(params.get('at') ?? '')
   const moment = Number.isNaN(at) ? null : at
   const set = useCallback(
-    (name: string, value: string | null) =>
-      setParams(
-        (now) => {
-          const to = new URLSearchParams(now)
-          if (value) to.set(name, value)
-          else to.delete(name)
-          return to
-        },
-        { replace: true },
-      ),
+    (name: string, value: string | null) => setParams((now) => withParams(now, { [name]: value }), { replace: true }),
     [setParams],
   )
   const toMoment = useCallback((to: number | null) => set('at', to === null ? null : new Date(to).toISOString()), [set])

@@ -1,11 +1,12 @@
 import { ShieldHalf } from 'lucide-react'
 import { holdoutsQuery, type Experiment, type Holdout } from '../api/queries'
 import { lines, ppm } from '../resources/numbers'
+import { NameFields } from '../resources/name-fields'
 import { ResourcePage, type FormProps, type Resource } from '../resources/resource-page'
 import styles from '../resources/resources.module.css'
 import { UseCount, UsedBy } from '../resources/used-by'
 import { Tag } from '../ui/badge'
-import { Field, TextArea, TextInput } from '../ui/field'
+import { Field, TextInput } from '../ui/field'
 import { share } from '../ui/format'
 import { Time } from '../ui/time'
 
@@ -76,17 +77,7 @@ const resource: Resource<Holdout, Draft> = {
 function HoldoutForm({ draft, set, problem, isNew }: FormProps<Draft>) {
   return (
     <>
-      <div className={styles.two}>
-        <Field label="Name" error={problem?.of('name')}>
-          <TextInput autoFocus value={draft.name} placeholder="First quarter" onChange={(event) => set({ name: event.target.value })} />
-        </Field>
-        <Field label="Key" optional={isNew} hint={isNew ? 'Made from the name; never changes.' : 'Never changes.'} error={problem?.of('key')}>
-          <TextInput code readOnly={!isNew} value={draft.key} onChange={(event) => set({ key: event.target.value })} />
-        </Field>
-      </div>
-      <Field label="Description" optional error={problem?.of('description')}>
-        <TextArea rows={2} value={draft.description} onChange={(event) => set({ description: event.target.value })} />
-      </Field>
+      <NameFields draft={draft} set={set} problem={problem} isNew={isNew} example="First quarter" />
       <div className={styles.two}>
         <Field label="Held out, in percent" error={problem?.of('share_ppm')}>
           <TextInput inputMode="decimal" value={draft.share} onChange={(event) => set({ share: event.target.value })} />

@@ -57,7 +57,7 @@ const resource: Resource<Key, Draft> = {
 }
 
 function LastUsed({ id }: { readonly id: string }) {
-  const usage = useUsage(5000)?.get(id)
+  const usage = useUsage()?.get(id)
   return usage ? <Time at={usage.last_seen_at} /> : <span className="faint">never seen</span>
 }
 
@@ -96,6 +96,7 @@ function KeyForm({ draft, set, problem, isNew }: FormProps<Draft>) {
 
 export default function KeysPage() {
   const [made, setMade] = useState<NewKey | null>(null)
+  useUsage(5000)
   return (
     <>
       <ResourcePage resource={{ ...resource, onCreated: (answer) => setMade(answer as NewKey) }} query={keysQuery} />

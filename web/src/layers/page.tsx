@@ -1,5 +1,6 @@
 import { Layers } from 'lucide-react'
 import { layersQuery, type Layer } from '../api/queries'
+import { NameFields } from '../resources/name-fields'
 import { ResourcePage, type FormProps, type Resource } from '../resources/resource-page'
 import { lines } from '../resources/numbers'
 import styles from '../resources/resources.module.css'
@@ -50,17 +51,7 @@ const resource: Resource<Layer, Draft> = {
 function LayerForm({ draft, set, problem, isNew }: FormProps<Draft>) {
   return (
     <>
-      <div className={styles.two}>
-        <Field label="Name" error={problem?.of('name')}>
-          <TextInput autoFocus value={draft.name} placeholder="Checkout" onChange={(event) => set({ name: event.target.value })} />
-        </Field>
-        <Field label="Key" optional={isNew} hint={isNew ? 'Made from the name; never changes.' : 'Never changes.'} error={problem?.of('key')}>
-          <TextInput code readOnly={!isNew} value={draft.key} onChange={(event) => set({ key: event.target.value })} />
-        </Field>
-      </div>
-      <Field label="Description" optional error={problem?.of('description')}>
-        <TextArea rows={2} value={draft.description} onChange={(event) => set({ description: event.target.value })} />
-      </Field>
+      <NameFields draft={draft} set={set} problem={problem} isNew={isNew} example="Checkout" />
       <div className={styles.two}>
         <Field label="Mode" hint={draft.mode === 'random' ? 'Each experiment owns a share of the slots.' : 'A unit goes to the first experiment, in order, that takes it.'} error={problem?.of('mode')}>
           <Select disabled={!isNew} value={draft.mode} onChange={(event) => set({ mode: event.target.value as Layer['mode'] })}>

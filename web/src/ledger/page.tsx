@@ -2,6 +2,7 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { ScrollText, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { useSearchParams } from 'wouter'
+import { withParams } from '../ui/address'
 import { Button } from '../ui/button'
 import { Field, Select, TextInput } from '../ui/field'
 import { Page } from '../ui/page'
@@ -30,18 +31,7 @@ export default function LedgerPage() {
   const [params, setParams] = useSearchParams()
   const filter = readFilter(params)
   const events = useInfiniteQuery({ ...eventsQuery(filter), retry: false })
-  const change = (next: Partial<Filter>): void =>
-    setParams(
-      (now) => {
-        const to = new URLSearchParams(now)
-        for (const [name, value] of Object.entries(next)) {
-          if (value) to.set(name, value)
-          else to.delete(name)
-        }
-        return to
-      },
-      { replace: true },
-    )
+  const change = (next: Partial<Filter>): void => setParams((now) => withParams(now, { ...next }), { replace: true })
   const items = events.data?.pages.flatMap((page) => page.items) ?? []
   const filtered = filterNames.some((name) => filter[name] !== '')
   return (

@@ -1,4 +1,5 @@
-import { Checkbox, Field, Select, TextArea, TextInput } from '../ui/field'
+import { Checkbox, Field, Select, TextInput } from '../ui/field'
+import { NameFields } from '../resources/name-fields'
 import type { FormProps } from '../resources/resource-page'
 import styles from '../resources/resources.module.css'
 import type { Draft } from './draft'
@@ -9,17 +10,7 @@ export function MetricForm({ draft, set, problem, isNew }: FormProps<Draft>) {
   const kind = kinds[draft.kind]
   return (
     <>
-      <div className={styles.two}>
-        <Field label="Name" error={problem?.of('name')}>
-          <TextInput autoFocus value={draft.name} placeholder="Purchase rate" onChange={(event) => set({ name: event.target.value })} />
-        </Field>
-        <Field label="Key" optional={isNew} hint={isNew ? 'Made from the name; never changes.' : 'Never changes.'} error={problem?.of('key')}>
-          <TextInput code readOnly={!isNew} value={draft.key} onChange={(event) => set({ key: event.target.value })} />
-        </Field>
-      </div>
-      <Field label="Description" optional error={problem?.of('description')}>
-        <TextArea rows={2} value={draft.description} onChange={(event) => set({ description: event.target.value })} />
-      </Field>
+      <NameFields draft={draft} set={set} problem={problem} isNew={isNew} example="Purchase rate" />
       <div className={styles.two}>
         <Field label="Kind" hint={kind.about} error={problem?.of('kind')}>
           <Select value={draft.kind} onChange={(event) => set({ kind: event.target.value as Draft['kind'] })}>

@@ -1,17 +1,16 @@
 import { useQuery } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
 import { Link } from 'wouter'
-import { asProblem } from '../api/client'
 import { ledgerStartQuery } from '../history/start'
 import { Badge } from '../ui/badge'
 import { Button } from '../ui/button'
+import { useDownloadCSV } from '../ui/download'
 import { count, date } from '../ui/format'
 import { Page } from '../ui/page'
 import { Panel } from '../ui/panel'
 import { Failed, Loading } from '../ui/states'
 import { Table } from '../ui/table'
-import { useTell } from '../ui/toast'
-import { calendarQuery, dateOf, downloadCSV, shift, yearLength, type DailySummary } from './daily'
+import { calendarQuery, dateOf, shift, yearLength, type DailySummary } from './daily'
 import { Population } from './population'
 import styles from './reports.module.css'
 import { Year } from './year'
@@ -23,16 +22,13 @@ export default function CalendarPage() {
   const yearAgo = shift(today, -yearLength)
   const from = start === undefined || dateOf(start) < yearAgo ? yearAgo : dateOf(start)
   const { data: days, error, refetch } = useQuery({ ...calendarQuery(from, today), enabled: start !== undefined })
-  const tell = useTell()
-  const save = (): void => {
-    downloadCSV('/reports/daily', { from, to: today }, `assay-${from}-to-${today}.csv`).catch((problem: unknown) => tell('Nothing was saved', asProblem(problem).message, 'bad'))
-  }
+  const download = useDownloadCSV()
   return (
     <Page
       title="Daily report"
       about="Exact by construction: each day closes once, by position in the ledger, and a final report never changes. Days are UTC."
       actions={
-        <Button onClick={save}>
+        <Button onClick={() => download('/reports/daily', { from, to: today }, `assay-${from}-to-${today}.csv`)}>
           <Download size={15} aria-hidden />
           CSV
         </Button>

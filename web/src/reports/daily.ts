@@ -1,5 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
-import { get, url, type Schemas } from '../api/client'
+import { get, type Schemas } from '../api/client'
 import type { DailyReport } from '../api/queries'
 
 export type DailySummary = Schemas['DailySummary']
@@ -25,14 +25,3 @@ export const dailyQuery = (date: string) =>
     queryFn: ({ signal }) => get<DailyReport>(`/reports/daily/${date}`, {}, signal),
     retry: false,
   })
-
-/** downloadCSV saves what a path answers as CSV. */
-export async function downloadCSV(path: string, query: Readonly<Record<string, string>>, name: string): Promise<void> {
-  const response = await fetch(url(path, query), { headers: { Accept: 'text/csv' } })
-  if (!response.ok) throw new Error(`The server answered ${response.status}.`)
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(await response.blob())
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000)
-}

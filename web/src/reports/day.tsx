@@ -1,19 +1,18 @@
 import { useQuery } from '@tanstack/react-query'
 import { CalendarOff, ChevronLeft, ChevronRight, Download, Printer } from 'lucide-react'
 import { Link, useLocation, useParams } from 'wouter'
-import { asProblem } from '../api/client'
 import type { DailyReport } from '../api/queries'
 import { useShortcuts } from '../ui/keys'
 import { Button, ButtonLink } from '../ui/button'
 import { CopyButton } from '../ui/copy'
+import { useDownloadCSV } from '../ui/download'
 import { count, date as dateWords } from '../ui/format'
 import { Page } from '../ui/page'
 import { Panel } from '../ui/panel'
 import { Empty, Failed, Loading } from '../ui/states'
 import { Table } from '../ui/table'
-import { useTell } from '../ui/toast'
 import { range, State } from './calendar'
-import { dailyQuery, dateOf, downloadCSV, shift } from './daily'
+import { dailyQuery, dateOf, shift } from './daily'
 import styles from './reports.module.css'
 
 /** One day's report, and what proves it. */
@@ -21,7 +20,7 @@ export default function DayPage() {
   const { date = '' } = useParams<{ date: string }>()
   const [, navigate] = useLocation()
   const { data: report, error, refetch } = useQuery(dailyQuery(date))
-  const tell = useTell()
+  const download = useDownloadCSV()
   const valid = !Number.isNaN(Date.parse(date))
   const [before, after] = valid ? [`/console/reports/${shift(date, -1)}`, `/console/reports/${shift(date, 1)}`] : ['', '']
   const last = date >= dateOf(Date.now())
@@ -31,9 +30,6 @@ export default function DayPage() {
       if (!last) navigate(after)
     },
   })
-  const save = (): void => {
-    downloadCSV(`/reports/daily/${date}`, {}, `assay-${date}.csv`).catch((problem: unknown) => tell('Nothing was saved', asProblem(problem).message, 'bad'))
-  }
   return (
     <Page
       narrow
@@ -59,7 +55,7 @@ export default function DayPage() {
                 <ChevronRight size={15} aria-hidden />
               </ButtonLink>
             )}
-            <Button onClick={save}>
+            <Button onClick={() => download(`/reports/daily/${date}`, {}, `assay-${date}.csv`)}>
               <Download size={15} aria-hidden />
               CSV
             </Button>

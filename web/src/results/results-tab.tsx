@@ -3,6 +3,7 @@ import { BarChart3, Pin } from 'lucide-react'
 import { Fragment, useState } from 'react'
 import { useSearchParams } from 'wouter'
 import type { Experiment, Results } from '../api/queries'
+import { withParams } from '../ui/address'
 import { Button } from '../ui/button'
 import { Choice, Select } from '../ui/field'
 import { plural } from '../ui/format'
@@ -20,15 +21,7 @@ export default function ResultsTab({ experiment }: { readonly experiment: Experi
   const [params, setParams] = useSearchParams()
   const ask = readAsk(params)
   const { data: results, error, refetch, isPlaceholderData } = useQuery(resultsQuery(experiment.id, ask))
-  const change = (next: Partial<Ask>): void =>
-    setParams((now) => {
-      const to = new URLSearchParams(now)
-      for (const [name, value] of Object.entries(next)) {
-        if (value) to.set(name, value)
-        else to.delete(name)
-      }
-      return to
-    })
+  const change = (next: Partial<Ask>): void => setParams((now) => withParams(now, { ...next }))
 
   if (!results) return <Panel>{error ? <Failed error={error} onRetry={() => void refetch()} /> : <Loading lines={10} />}</Panel>
   return (

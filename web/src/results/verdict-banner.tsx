@@ -1,8 +1,8 @@
 import { Download, Pin } from 'lucide-react'
 import type { Results } from '../api/queries'
-import { url } from '../api/client'
 import { Button } from '../ui/button'
-import { date, plural } from '../ui/format'
+import { useDownloadCSV } from '../ui/download'
+import { date, plural, sentence } from '../ui/format'
 import { Time } from '../ui/time'
 import { signOf } from '../verdict/verdict'
 import { correctionWords, methodWords } from './judge'
@@ -20,7 +20,9 @@ export function VerdictBanner({ results, ask, onPin }: BannerProps) {
   const { verdict, plan } = results
   const { tone, icon: Icon } = signOf(verdict)
   const [method, why] = methodWords(results.method)
-  const test = results.test.label.charAt(0).toUpperCase() + results.test.label.slice(1)
+  const download = useDownloadCSV()
+  const save = (): void => download(resultsPath(results.experiment.id), { ...ask, as_of: results.as_of }, `${results.experiment.key}-phase-${results.phase}-${results.as_of}.csv`)
+  const test = sentence(results.test.label)
   return (
     <section className={`${styles.banner} ${styles[tone]}`} aria-label="Verdict">
       <Icon size={24} strokeWidth={1.8} aria-hidden />
@@ -32,7 +34,7 @@ export function VerdictBanner({ results, ask, onPin }: BannerProps) {
             Pin
           </Button>
         )}
-        <Button size="small" onClick={() => void download(results, ask)}>
+        <Button size="small" onClick={save}>
           <Download size={14} aria-hidden />
           CSV
         </Button>
@@ -57,17 +59,6 @@ export function VerdictBanner({ results, ask, onPin }: BannerProps) {
       </div>
     </section>
   )
-}
-
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
-
-async function download(results: Results, ask: Ask): Promise<void> {
-  const response = await fetch(url(resultsPath(results.experiment.id), { ...ask, as_of: results.as_of }), { headers: { Accept: 'text/csv' } })
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(await response.blob())
-  link.download = `${results.experiment.key}-phase-${results.phase}-${results.as_of}.csv`
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000)
 }
 
 /** planWords lists the numbers of the rule that decide. */

@@ -1,10 +1,11 @@
 import { Users } from 'lucide-react'
 import { segmentsQuery, type Experiment, type Segment } from '../api/queries'
 import { lines } from '../resources/numbers'
+import { NameFields } from '../resources/name-fields'
 import { ResourcePage, type FormProps, type Resource } from '../resources/resource-page'
 import styles from '../resources/resources.module.css'
 import { UseCount, UsedBy } from '../resources/used-by'
-import { Field, TextArea, TextInput } from '../ui/field'
+import { Field, TextArea } from '../ui/field'
 import { count } from '../ui/format'
 import { Time } from '../ui/time'
 import { Members } from './members'
@@ -57,17 +58,7 @@ const resource: Resource<Segment, Draft> = {
 function SegmentForm({ draft, set, problem, isNew }: FormProps<Draft>) {
   return (
     <>
-      <div className={styles.two}>
-        <Field label="Name" error={problem?.of('name')}>
-          <TextInput autoFocus value={draft.name} placeholder="Staff" onChange={(event) => set({ name: event.target.value })} />
-        </Field>
-        <Field label="Key" optional={isNew} hint={isNew ? 'Made from the name; never changes.' : 'Never changes.'} error={problem?.of('key')}>
-          <TextInput code readOnly={!isNew} value={draft.key} onChange={(event) => set({ key: event.target.value })} />
-        </Field>
-      </div>
-      <Field label="Description" optional error={problem?.of('description')}>
-        <TextArea rows={2} value={draft.description} onChange={(event) => set({ description: event.target.value })} />
-      </Field>
+      <NameFields draft={draft} set={set} problem={problem} isNew={isNew} example="Staff" />
       {isNew && (
         <Field label="First members" optional hint="Unit ids, a line each, or separated by commas." error={problem?.of('ids')}>
           <TextArea code rows={5} value={draft.ids} onChange={(event) => set({ ids: event.target.value })} />

@@ -69,3 +69,6 @@ export function ago(at: string | number | Date, now: number = Date.now()): strin
 
 /** plural picks the word that fits the number, with the number before it. */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
+
+/** sentence begins a text with a capital. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
