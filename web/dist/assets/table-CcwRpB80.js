@@ -1,1 +1,0 @@
-import{Pt as e}from"./index-D-J69TAz.js";var t={table:`_table_1rx41_1`},n=e();function r({className:e,...r}){return(0,n.jsx)(`table`,{...r,className:[t.table,e].filter(Boolean).join(` `)})}export{r as t};
