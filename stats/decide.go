@@ -93,6 +93,7 @@ type decision struct {
 func (d decision) verdict() Verdict {
 	var out, flat, failed int
 	var harm, best Verdict
+	var unsettled string // a guardrail that keeps an improvement from shipping
 	bestLift := math.Inf(-1)
 	for i, variation := range d.Variations {
 		if metric, ok := d.harmed(i); ok {
@@ -102,16 +103,19 @@ func (d decision) verdict() Verdict {
 			continue
 		}
 		improved, worsened, lift := d.primaries(i)
+		unclear := d.unclear(i)
 		switch {
 		case worsened != "":
 			out++
-		case improved != "" && d.guarded(i):
+		case improved != "" && unclear == "":
 			if lift > bestLift {
 				bestLift = lift
 				best = Verdict{Call: ShipTreatment, Variation: variation, Metric: improved}
 			}
 		case d.worthless(i):
 			flat++
+		case improved != "":
+			unsettled = unclear
 		}
 	}
 	total := len(d.Variations)
@@ -131,7 +135,11 @@ func (d decision) verdict() Verdict {
 	case d.over():
 		return Verdict{Call: KeepControl, Text: "keep control: no improvement was shown in the planned time"}
 	}
-	return d.wait()
+	v := d.wait()
+	if unsettled != "" {
+		v.Text += fmt.Sprintf(" (guardrail %s may still be harmed)", unsettled)
+	}
+	return v
 }
 
 func (d decision) over() bool { return d.rule.MaxDays > 0 && d.Days >= d.rule.MaxDays }
@@ -146,14 +154,14 @@ func (d decision) harmed(variation int) (string, bool) {
 	return "", false
 }
 
-// guarded says whether all guardrails are shown to be within the margin.
-func (d decision) guarded(variation int) bool {
+// unclear names a guardrail that is not shown to be within the margin.
+func (d decision) unclear(variation int) string {
 	for _, g := range d.Guardrails {
 		if g.Comparisons[variation].Guard(d.rule.GuardrailMargin) != Safe {
-			return false
+			return g.Metric
 		}
 	}
-	return true
+	return ""
 }
 
 // primaries names a primary metric that is better, the one with the greatest

@@ -10,6 +10,7 @@ export default defineConfig({
   outputDir: 'test-results',
   workers: 2,
   retries: 0,
+  ...(process.env['ASSAY_SHORT'] ? { grepInvert: /@long/ } : {}),
   forbidOnly: Boolean(process.env['CI']),
   reporter: 'list',
   // Wide: a slow machine is no fault of the console.
@@ -34,7 +35,7 @@ export default defineConfig({
     timezoneId: 'UTC',
     contextOptions: { reducedMotion: 'reduce' },
     permissions: ['clipboard-read', 'clipboard-write'],
-    trace: 'retain-on-failure',
+    trace: 'off',
     video: 'off',
     actionTimeout: 30_000,
     navigationTimeout: 30_000,

@@ -33,9 +33,9 @@ type room struct {
 }
 
 // openRoom makes and locks the directory and ends whatever still runs in it.
-func openRoom(dir string) (*room, error) {
+func openRoom(dir string, inMemory bool) (*room, error) {
 	if dir == "" {
-		return openTemporary()
+		return openTemporary(inMemory)
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -60,13 +60,13 @@ func openRoom(dir string) (*room, error) {
 	return r, nil
 }
 
-func openTemporary() (*room, error) {
+func openTemporary(inMemory bool) (*room, error) {
 	r := &room{cache: cacheDir(), temporary: true}
 	var err error
 	if r.owner, err = r.chooseOwner(); err != nil {
 		return nil, err
 	}
-	r.dir, r.lock, err = proc.TempDir(r.tempParent(), tempPrefix, func(dir string) {
+	r.dir, r.lock, err = proc.TempDir(r.tempParent(inMemory), tempPrefix, func(dir string) {
 		_ = (&room{dir: dir}).stopAbandoned()
 	})
 	if err != nil {
@@ -160,8 +160,16 @@ func (r *room) elsewhere() (string, error) {
 	return "", fmt.Errorf("%s is closed to the user PostgreSQL runs as, and so are /var/lib and /var/tmp", r.dir)
 }
 
-func (r *room) tempParent() string {
+// memoryFree is what has to be free in memory for a server's data to go there.
+const memoryFree = 2 << 30
+
+func (r *room) tempParent(inMemory bool) string {
 	parents := []string{filepath.Clean(os.TempDir()), "/var/tmp", "/tmp"}
+	if inMemory {
+		if dir := proc.Memory(memoryFree); dir != "" {
+			parents = slices.Insert(parents, 0, dir)
+		}
+	}
 	if i := slices.IndexFunc(parents, r.reaches); i >= 0 {
 		return parents[i]
 	}

@@ -43,6 +43,8 @@ type Config struct {
 	// temporary directory that Stop removes, or the next start where Stop was
 	// never reached.
 	Dir string
+	// InMemory puts a temporary directory into memory, where there is room for one.
+	InMemory bool
 	// Port of 127.0.0.1 to listen on; 0 takes a free one.
 	Port int
 	// Settings are PostgreSQL's own, such as "fsync": "off".
@@ -83,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
 	}
-	room, err := openRoom(cfg.Dir)
+	room, err := openRoom(cfg.Dir, cfg.InMemory)
 	if err != nil {
 		port.Release()
 		return nil, fmt.Errorf("directory for PostgreSQL: %w", err)

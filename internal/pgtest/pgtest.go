@@ -46,6 +46,7 @@ func Settings() map[string]string {
 	settings := localpg.Volatile()
 	settings["max_connections"] = "300"
 	settings["shared_buffers"] = "64MB"
+	settings["jit"] = "off"
 	return settings
 }
 
@@ -77,7 +78,7 @@ func URL(t testing.TB) string {
 	shared.start.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		shared.server, shared.err = localpg.Start(ctx, localpg.Config{Settings: Settings()})
+		shared.server, shared.err = localpg.Start(ctx, localpg.Config{Settings: Settings(), InMemory: true})
 	})
 	if shared.err != nil {
 		t.Fatalf("a PostgreSQL for tests: %v", shared.err)

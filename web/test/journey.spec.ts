@@ -46,7 +46,7 @@ for (const [name, hand] of [
   ['mouse', mouse],
   ['keyboard', keyboard],
 ] as const) {
-  test(`from a question to a report, by ${name}`, { tag: name === 'mouse' ? '@long' : [] }, async ({ signedIn: page, api }) => {
+  test(`from a question to a report, by ${name}`, async ({ signedIn: page, api }) => {
     test.slow()
     const dialog = page.getByRole('dialog')
 

@@ -1,4 +1,4 @@
-import { Api } from './api'
+import { Api, type Schemas } from './api'
 import { shop, people, type Deed, type Person } from './shop'
 import type { Scenario, Stack, StackOptions } from './stage'
 
@@ -63,13 +63,14 @@ async function visit(stack: Stack, units: number): Promise<void> {
   const truth = shop.truth.flatMap(({ key, effects = [] }) => ['--experiment', key, ...effects.flatMap(([flag, what]) => [`--${flag}`, `${key}/${what}`])])
   const days = ['--days', String(traffic), '--warmup', '3', '--seed', '7', '--units', String(units)]
   await stack.assay('simulate', '--url', stack.url, ...days, ...truth)
+  // What is known of both is a second old at most: counted is all when nothing has come for longer.
+  let head = -1
   for (let left = 60; ; left--) {
-    const results = await Promise.all(shop.truth.map(({ key }) => stack.api.get<{ readonly units?: number }>(`/experiments/${key}/results`)))
-    const counted = JSON.stringify(results)
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    const again = await Promise.all(shop.truth.map(({ key }) => stack.api.get<object>(`/experiments/${key}/results`)))
-    if (counted === JSON.stringify(again)) return
-    if (left === 0) throw new Error('the results do not come to rest')
+    const { tracking } = await stack.api.get<Pick<Schemas['System'], 'tracking'>>('/system')
+    if (tracking.backlog === 0 && tracking.head === head) return
+    if (left === 0) throw new Error('what was tracked is not counted')
+    head = tracking.head ?? -1
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
   }
 }
 

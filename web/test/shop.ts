@@ -113,7 +113,7 @@ const decided: readonly Made[] = [
 ]
 
 const truth: readonly Truth[] = [
-  { key: 'checkout-button', effects: [['effect', 'treatment=+40%']] },
+  { key: 'checkout-button', effects: [['effect', 'treatment=+50%'], ['latency-effect', 'treatment=-4%']] },
   { key: 'guest-checkout', effects: [['effect', 'treatment=-45%'], ['return-effect', 'treatment=+4%']] },
   { key: 'search-ranking', effects: [['value-effect', 'vector=+20%'], ['latency-effect', 'vector=+12%'], ['value-effect', 'hybrid=+6%']] },
   { key: 'product-gallery', effects: [['lose', 'treatment=18%']] },

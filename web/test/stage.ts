@@ -317,7 +317,9 @@ async function paint(page: Page): Promise<string> {
 }
 
 async function violations(page: Page, theme: string, rules?: string[]): Promise<string[]> {
-  const axe = new AxeBuilder({ page })
+  // There are no frames of other origins, for which a page more would be opened, and what
+  // passes need not be described.
+  const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] })
   const { violations } = await (rules ? axe.withRules(rules) : axe.withTags(standards)).analyze()
   return violations.flatMap((violation) =>
     violation.nodes.map((node) => `${theme}: ${violation.id}: ${node.target.join(' ')}: ${node.failureSummary ?? violation.help}`.replaceAll(/\s+/g, ' ')),
