@@ -66,8 +66,8 @@ func TestOneCloseOfEachDay(t *testing.T) {
 // servers wait for it. meanwhile runs just before it is given back.
 func (s *stage) race(t *testing.T, meanwhile func()) {
 	t.Helper()
-	s.clock.beforeMidnight(t, 100*time.Millisecond)
 	release := s.holdHead(t)
+	s.clock.beforeMidnight(t, 100*time.Millisecond)
 	eventually(t, func() error {
 		if n := len(s.rows(t, `select pid from pg_stat_activity where datname = current_database()
 			and wait_event_type = 'Lock' and query ~ 'from event_head for update|update event_head set'`)); n != len(s.replicas) {
