@@ -227,7 +227,7 @@ test.describe('an experiment', () => {
     await expect(page).toHaveURL(/\/console\/experiments$/)
   })
 
-  test('is within reach of everybody', async ({ signedIn: page }) => {
+  test('is within reach of everybody', { tag: '@long' }, async ({ signedIn: page }) => {
     test.slow()
     for (const place of [path('till-music'), path('till-music', 'setup'), path('new')]) {
       await page.goto(place)
