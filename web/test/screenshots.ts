@@ -20,7 +20,7 @@ const pages: Readonly<Record<string, string>> = {
   'results-early': '/console/experiments/one-click-pay/results',
   'results-none': '/console/experiments/subscription/results',
   history: '/console/experiments/home-hero/history',
-  explain: '/console/explain',
+  explain: '/console/explain?unit=u-1001',
   reports: '/console/reports',
   report: `/console/reports/${yesterday}`,
   metrics: '/console/metrics',
@@ -54,12 +54,18 @@ for (const [name, path] of Object.entries(pages)) {
     const sizes = [['', { width: 1440, height: 900 }], ...(narrow.includes(name) ? ([['-phone', { width: 390, height: 844 }]] as const) : [])] as const
     for (const [suffix, size] of sizes) {
       await page.setViewportSize(size)
+      // As tall as the page, which what sticks and what is drawn when it is seen follow.
+      if (suffix === '') {
+        await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
+        const height = await page.evaluate(() => document.documentElement.scrollHeight)
+        await page.setViewportSize({ ...size, height: Math.min(Math.max(size.height, height), 2_400) })
+      }
       for (const theme of ['light', 'dark']) {
         await setTheme(page, theme)
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
         await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
         await settled(page)
-        await page.screenshot({ path: `${directory}/${name}${suffix}-${theme}.png`, fullPage: suffix === '' })
+        await page.screenshot({ path: `${directory}/${name}${suffix}-${theme}.png` })
       }
     }
   })

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Radio } from 'lucide-react'
 import { Badge } from '../ui/badge'
-import { count } from '../ui/format'
+import { count, sentence } from '../ui/format'
 import { Page } from '../ui/page'
 import { Panel } from '../ui/panel'
 import { Empty, Failed, Loading, Note } from '../ui/states'
@@ -17,7 +17,7 @@ const names: Readonly<Record<string, string>> = { postgres: 'Postgres', redis: '
 export default function HealthPage() {
   const { data: system, error, refetch } = useQuery(systemQuery)
   return (
-    <Page title="Health" about="What the installation depends on, and how far each part of it has come with the ledger." beside={system && <Badge tone={system.status === 'ready' ? 'good' : 'warn'}>{system.status}</Badge>}>
+    <Page title="Health" about="What the installation depends on, and how far each part of it has come with the ledger." beside={system && <Badge tone={system.status === 'ready' ? 'good' : 'warn'}>{sentence(system.status)}</Badge>}>
       {system ? (
         <div className="stack">
           {system.source === 'memory' && (

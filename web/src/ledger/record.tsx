@@ -1,5 +1,7 @@
+import { useQuery } from '@tanstack/react-query'
 import { ChevronRight } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
+import { experimentsQuery, type Experiment } from '../api/queries'
 import { count, dateTime } from '../ui/format'
 import { Time } from '../ui/time'
 import type { Event } from './events'
@@ -13,7 +15,8 @@ export function Record({ event, found }: { readonly event: Event; readonly found
   useEffect(() => {
     if (found) line.current?.scrollIntoView({ block: 'center' })
   }, [found])
-  const name = nameOf(event)
+  const { data: experiments } = useQuery(experimentsQuery)
+  const name = nameOf(event, experiments)
   return (
     <li ref={line} className={`${styles.record} ${found ? styles.found : ''}`}>
       <button type="button" className={styles.summary} aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -62,11 +65,12 @@ const Fact = ({ name, value }: { readonly name: string; readonly value: string }
   </>
 )
 
-// nameOf is the key or name that the event tells, else the stream.
-function nameOf({ data, stream }: Event): string {
+// nameOf is the key or name that the event tells, else that of the experiment it is
+// about, else the stream.
+function nameOf({ data, stream }: Event, experiments: readonly Experiment[] = []): string {
   for (const member of ['key', 'name', 'date'] as const) {
     const value = data[member]
     if (typeof value === 'string') return value
   }
-  return stream
+  return experiments.find(({ id }) => stream === `experiment/${id}`)?.key ?? stream
 }

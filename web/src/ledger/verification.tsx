@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { CircleAlert, CircleDashed, ShieldCheck } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { get, type Schemas } from '../api/client'
-import { count, plural, significant } from '../ui/format'
+import { count, duration, plural } from '../ui/format'
 import { Panel } from '../ui/panel'
 import { Failed, Loading } from '../ui/states'
 import { Time } from '../ui/time'
@@ -58,7 +58,7 @@ function Found({ title, finding, none }: { readonly title: string; readonly find
   }
   return (
     <Check state="ok" title={`${title} in order up to ${count(finding.position)}`}>
-      <Time at={finding.at} /> by {finding.by}, in {significant(finding.seconds, 2)} s{finding.redacted.length > 0 && `; ${plural(finding.redacted.length, 'record')} redacted`}
+      <Time at={finding.at} /> by {finding.by}, in {duration(finding.seconds)}{finding.redacted.length > 0 && `; ${plural(finding.redacted.length, 'record')} redacted`}
     </Check>
   )
 }

@@ -3,6 +3,7 @@ import type { DailySummary } from './daily'
 import styles from './reports.module.css'
 
 const height = 160 // pixels of the plot, under which its days are written
+const bottom = height + 8 // with room for the topmost number
 const steps = 4
 
 /** Population draws how many experiments were active and inactive at each day's end, stacked. */
@@ -10,7 +11,8 @@ export function Population({ days }: { readonly days: readonly DailySummary[] })
   const [first, last] = [days[0], days.at(-1)]
   if (!first || !last) return <p className="soft">No day has passed yet.</p>
   const top = ceiling(Math.max(1, ...days.map((day) => day.active + day.inactive)))
-  const y = (n: number): number => height - (height * n) / top
+  const y = (n: number): number => bottom - (height * n) / top
+  const ticks = Array.from({ length: steps + 1 }, (_, i) => (top * i) / steps)
   const bar = 100 / days.length
   return (
     <figure>
@@ -24,31 +26,33 @@ export function Population({ days }: { readonly days: readonly DailySummary[] })
           Inactive: {last.inactive} today
         </span>
       </figcaption>
-      <svg className={styles.chart} role="img" aria-label={`Active from ${first.active} to ${last.active}, inactive from ${first.inactive} to ${last.inactive}; the numbers are in the table of days`}>
-        {Array.from({ length: steps + 1 }, (_, i) => (top * i) / steps).map((n) => (
-          <g key={n}>
-            <line className={styles.gridline} x1={34} x2="100%" y1={y(n) + 8} y2={y(n) + 8} />
-            <text className={styles.label} x={26} y={y(n) + 12} textAnchor="end">
+      <div className={styles.chart} role="img" aria-label={`Active from ${first.active} to ${last.active}, inactive from ${first.inactive} to ${last.inactive}; the numbers are in the table of days`}>
+        <svg>
+          {ticks.map((n) => (
+            <text key={n} className={styles.label} x="100%" y={y(n) + 4} textAnchor="end">
               {compact(n)}
             </text>
-          </g>
-        ))}
-        <svg className={styles.plot} x={38} y={8} height={height} overflow="visible">
+          ))}
+        </svg>
+        <svg>
+          {ticks.map((n) => (
+            <line key={n} className={styles.gridline} x1="0" x2="100%" y1={y(n)} y2={y(n)} />
+          ))}
           {days.map((day, at) => (
             <g key={day.date}>
               <title>{`${date(day.date)}: ${day.active} active, ${day.inactive} inactive`}</title>
-              <rect className={styles.active} x={`${bar * at}%`} width={`${bar * 0.86}%`} y={y(day.active)} height={height - y(day.active)} />
-              <rect className={styles.inactive} x={`${bar * at}%`} width={`${bar * 0.86}%`} y={y(day.active + day.inactive)} height={Math.max(0, y(day.active) - y(day.active + day.inactive) - 1)} />
+              <rect className={styles.active} x={`${bar * (at + 0.07)}%`} width={`${bar * 0.86}%`} y={y(day.active)} height={bottom - y(day.active)} />
+              <rect className={styles.inactive} x={`${bar * (at + 0.07)}%`} width={`${bar * 0.86}%`} y={y(day.active + day.inactive)} height={Math.max(0, y(day.active) - y(day.active + day.inactive) - 1)} />
             </g>
           ))}
+          <text className={styles.label} x="0" y={bottom + 18}>
+            {date(first.date)}
+          </text>
+          <text className={styles.label} x="100%" y={bottom + 18} textAnchor="end">
+            {date(last.date)}
+          </text>
         </svg>
-        <text className={styles.label} x={38} y={height + 26}>
-          {date(first.date)}
-        </text>
-        <text className={styles.label} x="100%" y={height + 26} textAnchor="end">
-          {date(last.date)}
-        </text>
-      </svg>
+      </div>
     </figure>
   )
 }

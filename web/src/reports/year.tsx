@@ -14,11 +14,13 @@ export function Year({ days, from, to }: { readonly days: readonly DailySummary[
   const weeks: string[] = []
   for (let week = monday; week <= to; week = shift(week, 7)) weeks.push(week)
   return (
-    <div ref={toEnd} className={styles.year} tabIndex={0} role="region" aria-label="The year by days">
-      <div className={styles.grid}>
-        {weeks.map((week, at) => (
-          <Week key={week} week={week} column={at + 1} titled={at > 0 && new Date(week).getUTCMonth() !== new Date(shift(week, -7)).getUTCMonth()} from={from} to={to} known={known} largest={largest} />
-        ))}
+    <>
+      <div ref={toEnd} className={styles.year} tabIndex={0} role="region" aria-label="The year by days">
+        <div className={styles.grid}>
+          {weeks.map((week, at) => (
+            <Week key={week} week={week} column={at + 1} titled={at > 0 && new Date(week).getUTCMonth() !== new Date(shift(week, -7)).getUTCMonth()} from={from} to={to} known={known} largest={largest} />
+          ))}
+        </div>
       </div>
       <div className={styles.key} aria-hidden>
         Fewer
@@ -27,7 +29,7 @@ export function Year({ days, from, to }: { readonly days: readonly DailySummary[
         ))}
         more changes; dashed: provisional
       </div>
-    </div>
+    </>
   )
 }
 

@@ -77,16 +77,19 @@ function Quality({ results }: { readonly results: Results }) {
   )
 }
 
+const decisions: readonly Results['verdict']['code'][] = ['ship_treatment', 'keep_control', 'guardrail_failed', 'no_difference']
+
 function Power({ results }: { readonly results: Results }) {
   const primary = results.metrics.filter((metric) => metric.role === 'primary' && !metric.added)
   const weakest = primary.map((metric) => metric.power).reduce((least, power) => (power !== null && (least === null || (power.reached ?? 0) < (least.reached ?? 0)) ? power : least), null)
+  const decided = decisions.includes(results.verdict.code)
   return (
-    <Panel title="Is it enough?">
+    <Panel title="Is it enough?" actions={<Badge tone={decided ? 'good' : 'neutral'}>{decided ? 'Decided' : 'Not yet'}</Badge>}>
       {weakest === null ? (
         <p className="soft">Unknown until a primary metric has been counted.</p>
       ) : (
         <>
-          <p className="soft">By the least certain primary metric</p>
+          <p className="soft">To find the effect worth having, by the least certain primary metric</p>
           <p className={styles.figure}>{weakest.reached === null ? '–' : `${percent(weakest.reached, 0)} power`}</p>
           <div className={styles.meter} role="img" aria-label={`Power ${percent(weakest.reached ?? 0, 0)} of ${percent(results.plan.power, 0)} wanted`}>
             <span style={{ width: `${Math.min(100, (100 * (weakest.reached ?? 0)) / results.plan.power)}%` }} />
@@ -96,8 +99,12 @@ function Power({ results }: { readonly results: Results }) {
       <dl className={styles.list}>
         {weakest !== null && (
           <>
-            <dt>Still to come</dt>
-            <dd>{weakest.days_left === null ? '–' : weakest.days_left === 0 ? 'nothing' : `${plural(weakest.days_left, 'day')}${weakest.units ? `, ${plural(weakest.units, 'unit')}` : ''}`}</dd>
+            {!decided && (
+              <>
+                <dt>Still to come</dt>
+                <dd>{weakest.days_left === null ? '–' : weakest.days_left === 0 ? 'nothing' : `${plural(weakest.days_left, 'day')}${weakest.units ? `, ${plural(weakest.units, 'unit')}` : ''}`}</dd>
+              </>
+            )}
             <dt>Found by now</dt>
             <dd>{weakest.mde === null ? '–' : `effects of ${percent(weakest.mde)} and more`}</dd>
           </>

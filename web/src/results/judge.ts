@@ -1,3 +1,4 @@
+import { significant } from '../ui/format'
 import type { MetricResult, VariationResult } from './results-query'
 
 export type Direction = 'better' | 'worse' | 'unclear'
@@ -49,5 +50,5 @@ export function value(metric: MetricResult, mean: number): string {
   if (metric.kind === 'conversion' || metric.kind === 'retention') return `${(mean * 100).toFixed(mean < 0.1 ? 2 : 1)}%`
   const size = Math.abs(mean)
   if (size >= 1000) return mean.toLocaleString('en', { maximumFractionDigits: 0 })
-  return mean.toLocaleString('en', { maximumSignificantDigits: size >= 100 ? 4 : 3 })
+  return significant(mean, size >= 100 ? 4 : 3)
 }

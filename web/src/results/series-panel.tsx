@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense } from 'react'
 import type { Results } from '../api/queries'
-import { compact, date, signedPercent } from '../ui/format'
+import { count, date, signedPercent } from '../ui/format'
 import { Panel } from '../ui/panel'
 import { Loading } from '../ui/states'
 import { VariationName } from '../ui/variation'
@@ -54,7 +54,7 @@ export function SeriesPanel({ results, ask, metric }: { readonly results: Result
                 {days.toReversed().map((day) => (
                   <tr key={day.date}>
                     <td>{date(day.date)}</td>
-                    <td>{compact(day.variations.reduce((total, arm) => total + arm.units, 0))}</td>
+                    <td>{count(day.variations.reduce((total, arm) => total + arm.units, 0))}</td>
                     {day.variations.slice(1).map((arm, index) => (
                       <td key={variations[index + 1]} title={arm.lift_ci ? arm.lift_ci.map((end) => (end === null ? '∞' : signedPercent(end))).join(' to ') : undefined}>
                         {arm.lift === null ? '–' : signedPercent(arm.lift)}

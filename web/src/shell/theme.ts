@@ -3,16 +3,17 @@ import { useCallback, useSyncExternalStore } from 'react'
 export type Theme = 'system' | 'light' | 'dark'
 
 const stored = 'assay.theme'
-const listeners = new Set<() => void>()
 
 function current(): Theme {
   const theme = document.documentElement.dataset['theme']
   return theme === 'light' || theme === 'dark' ? theme : 'system'
 }
 
+// subscribe hears of a choice whoever made it.
 function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => listeners.delete(listener)
+  const observer = new MutationObserver(listener)
+  observer.observe(document.documentElement, { attributeFilter: ['data-theme'] })
+  return () => observer.disconnect()
 }
 
 /** useTheme is the theme that was chosen on this device, and how to choose another. */
@@ -26,7 +27,6 @@ export function useTheme(): readonly [Theme, (theme: Theme) => void] {
       document.documentElement.dataset['theme'] = next
       localStorage.setItem(stored, next)
     }
-    for (const listener of listeners) listener()
   }, [])
   return [theme, choose]
 }

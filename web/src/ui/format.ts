@@ -28,12 +28,15 @@ export function signedPercent(fraction: number, digits = 1): string {
   return fraction > 0 ? `+${text}` : text
 }
 
-/** significant writes a number with that many significant digits. */
+/** significant writes a number with that many significant digits, all of a whole part. */
 export function significant(n: number, digits = 3): string {
   if (n === 0) return '0'
   if (Math.abs(n) >= 10 ** digits) return count(Math.round(n))
-  return String(Number(n.toPrecision(digits))).replace('-', '−')
+  return n.toLocaleString(locale, { minimumSignificantDigits: digits, maximumSignificantDigits: digits }).replace('-', '−')
 }
+
+/** duration writes seconds, short ones in milliseconds. */
+export const duration = (seconds: number): string => (seconds < 1 ? `${Math.max(1, Math.round(seconds * 1000))} ms` : `${significant(seconds, 2)} s`)
 
 /** pValue writes a probability the way papers do. */
 export function pValue(p: number): string {

@@ -1,5 +1,6 @@
 import { CircleCheck, CircleDashed, CircleMinus, CircleX, Hourglass, TriangleAlert, type LucideIcon } from 'lucide-react'
 import type { Schemas } from '../api/client'
+import { plural } from '../ui/format'
 import styles from './verdict.module.css'
 
 export type Verdict = Schemas['Verdict']
@@ -30,7 +31,7 @@ export const signOf = (verdict: Verdict): Sign => signs[verdict.code] ?? unknown
 export function short(verdict: Verdict): string {
   const sign = signOf(verdict)
   if (verdict.code === 'ship_treatment' && verdict.variation) return `Ship ${verdict.variation}`
-  if (verdict.code === 'not_enough_data' && verdict.days_left !== undefined) return `${verdict.days_left} ${verdict.days_left === 1 ? 'day' : 'days'} left`
+  if (verdict.code === 'not_enough_data' && verdict.days_left !== undefined) return verdict.days_left > 365 ? 'Over a year left' : `${plural(verdict.days_left, 'day')} left`
   return sign.short
 }
 

@@ -1,1 +1,0 @@
-import{lt as e,ot as t}from"./index-CuAQ6WH9.js";var n=e({queryKey:[`ledger-start`],queryFn:async({signal:e})=>{let{items:n}=await t(`/events`,{limit:1},e);return n[0]?Date.parse(n[0].at):Date.now()},staleTime:1/0});export{n as t};
