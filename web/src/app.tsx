@@ -1,9 +1,10 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { lazy, Suspense, type ComponentType } from 'react'
 import { Redirect, Route, Router, Switch } from 'wouter'
 import { asProblem } from './api/client'
 import { LiveProvider } from './api/live'
-import { SessionProvider, useSession } from './api/session'
+import { SessionProvider, useSession, type State } from './api/session'
+import ExperimentsPage from './experiments/list'
 import { useGuardedLocation } from './shell/guard'
 import { Layout } from './shell/layout'
 import { SignIn } from './shell/sign-in'
@@ -28,8 +29,9 @@ const client = new QueryClient({
   },
 })
 
-const pages: readonly (readonly [string, ReturnType<typeof lazy>])[] = [
-  ['/console/experiments', lazy(() => import('./experiments/list'))],
+// The first page comes with the shell, at no request more.
+const pages: readonly (readonly [string, ComponentType])[] = [
+  ['/console/experiments', ExperimentsPage],
   ['/console/experiments/:id/:tab?', lazy(() => import('./experiment/page'))],
   ['/console/explain', lazy(() => import('./explain/page'))],
   ['/console/reports', lazy(() => import('./reports/calendar'))],
@@ -43,12 +45,12 @@ const pages: readonly (readonly [string, ReturnType<typeof lazy>])[] = [
   ['/console/keys', lazy(() => import('./keys/page'))],
 ]
 
-export function App() {
+export function App({ asked }: { readonly asked: Promise<State> }) {
   return (
     <QueryClientProvider client={client}>
       <TooltipProvider delayDuration={300}>
         <Toasts>
-          <SessionProvider>
+          <SessionProvider asked={asked}>
             <LiveProvider>
               <Router hook={useGuardedLocation}>
                 <Content />

@@ -1,33 +1,51 @@
 import type { Page } from '@playwright/test'
 import { manyScenario } from './seed'
-import { expect, expectNoViolations, test } from './stage'
+import { expect, expectNoViolations, signIn, test } from './stage'
 
 const row = (page: Page, name: string) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) })
 
 test.describe('a thousand experiments', () => {
   test.use({ scenario: manyScenario })
 
-  test('come at once, and are filtered as one types', async ({ signedIn: page }, info) => {
-    await page.goto('/console/experiments')
-    await expect(page.getByText('1,000 in all')).toBeVisible()
+  test('come at once, and are filtered as one types', async ({ page, stack }) => {
     // Told, not asserted: what a clock says depends on the machine.
+    await page.addInitScript(() => {
+      const seen = (): boolean => document.body?.textContent?.includes('1,000 in all') === true && document.querySelector('main a[href^="/console/experiments/"]') !== null
+      new MutationObserver((_, observer) => {
+        if (!seen()) return
+        observer.disconnect()
+        requestAnimationFrame(() => setTimeout(() => performance.mark('listed')))
+      }).observe(document, { childList: true, subtree: true, characterData: true })
+    })
+    const listed = async (): Promise<string> => {
+      await expect(page.getByText('1,000 in all')).toBeVisible()
+      await page.waitForFunction(() => performance.getEntriesByName('listed').length > 0)
+      return page.evaluate(() => (performance.getEntriesByName('listed')[0]?.startTime ?? 0).toFixed(0))
+    }
+    await signIn(page, stack.url, stack.token)
+    const first = await listed()
+    await page.waitForTimeout(1_000) // a reader's
+    await page.reload()
+    console.log(`a thousand listed ${first} ms after the page was asked for the first time, ${await listed()} ms the second`)
+    await page.waitForTimeout(1_000) // a reader's
     const took = await page.evaluate(async () => {
       const input = document.querySelector<HTMLInputElement>('input[type="search"]')
       const found = document.querySelector('[role="search"] [role="status"]')
       if (!input || !found) throw new Error('no search')
       const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set
       const times: number[] = []
-      for (const text of ['c', 'ch', 'che', 'checkout', 'checkout ranking', 'checkout ranking 0']) {
-        const before = found.textContent
+      for (const text of ['c', 'checkout', 'checkout r', 'home', 'search', '', 'm', 'mail', 'mail b', 'checkout ranking 0']) {
+        const changed = new Promise<void>((resolve) => new MutationObserver(() => resolve()).observe(found, { childList: true, subtree: true, characterData: true }))
         const start = performance.now()
         set?.call(input, text)
         input.dispatchEvent(new Event('input', { bubbles: true }))
-        while (found.textContent === before && performance.now() - start < 1000) await new Promise((resolve) => requestAnimationFrame(resolve))
+        await Promise.race([changed, new Promise((resolve) => setTimeout(resolve, 1000))])
         times.push(performance.now() - start)
+        await new Promise((resolve) => setTimeout(resolve, 150))
       }
       return times
     })
-    info.annotations.push({ type: 'filter, ms', description: took.map((ms) => ms.toFixed(0)).join(' ') })
+    console.log(`filtered in ${took.map((ms) => ms.toFixed(0)).join(', ')} ms`)
     await expect(page.getByRole('search').getByRole('status')).toHaveText(/^\d+ of 1,000$/)
     await expect(page).toHaveURL(/q=checkout\+ranking\+0/)
   })

@@ -266,7 +266,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   },
 })
 
-async function signIn(page: Page, url: string, token: string): Promise<void> {
+export async function signIn(page: Page, url: string, token: string): Promise<void> {
   const answer = await page.context().request.post(`${url}/session`, { data: { token } })
   expect(answer.ok(), `sign in: ${answer.status()} ${await answer.text()}`).toBe(true)
   await page.goto(`${url}/`)

@@ -11,7 +11,7 @@ export interface Identity {
   readonly expires_at: string
 }
 
-type State =
+export type State =
   | { readonly kind: 'asking' }
   | { readonly kind: 'out'; readonly oidc: boolean; readonly problem: Problem | null }
   | { readonly kind: 'in'; readonly identity: Identity }
@@ -31,14 +31,19 @@ export function useSession(): Session {
   return session
 }
 
-/** SessionProvider knows who is signed in: by the cookie, or by a token in the address's fragment. */
-export function SessionProvider({ children }: { readonly children: ReactNode }) {
+export interface SessionProviderProps {
+  /** What askSession answers. */
+  readonly asked: Promise<State>
+  readonly children: ReactNode
+}
+
+/** SessionProvider knows who is signed in. */
+export function SessionProvider({ asked, children }: SessionProviderProps) {
   const client = useQueryClient()
   const [state, setState] = useState<State>({ kind: 'asking' })
 
   const signIn = useCallback(async (token: string) => {
-    const { data } = await send<Identity>('/session', { method: 'POST', body: { token } })
-    setState({ kind: 'in', identity: data })
+    setState(await enter(token))
   }, [])
 
   const signOut = useCallback(async () => {
@@ -50,10 +55,8 @@ export function SessionProvider({ children }: { readonly children: ReactNode }) 
 
   useEffect(() => {
     whenSignedOut(() => setState((now) => (now.kind === 'in' ? { kind: 'out', oidc: false, problem: null } : now)))
-    const token = takeToken()
-    const start = token === null ? ask() : signIn(token).then(() => null, (error: unknown): State => ({ kind: 'out', oidc: false, problem: asProblem(error) }))
-    void start.then((next) => next && setState(next))
-  }, [signIn])
+    void asked.then(setState)
+  }, [asked])
 
   const session = useMemo(() => ({ state, signIn, signOut }), [state, signIn, signOut])
   return <Context value={session}>{children}</Context>
@@ -62,6 +65,18 @@ export function SessionProvider({ children }: { readonly children: ReactNode }) 
 interface Who {
   readonly actor: string | null
   readonly sign_in: { readonly oidc: boolean }
+}
+
+/** askSession asks who is signed in: by the cookie, or by a token in the address's fragment. */
+export async function askSession(): Promise<State> {
+  const token = takeToken()
+  if (token === null) return ask()
+  return enter(token).catch((error: unknown) => ({ kind: 'out', oidc: false, problem: asProblem(error) }))
+}
+
+async function enter(token: string): Promise<State> {
+  const { data } = await send<Identity>('/session', { method: 'POST', body: { token } })
+  return { kind: 'in', identity: data }
 }
 
 async function ask(): Promise<State> {

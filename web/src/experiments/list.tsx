@@ -53,8 +53,10 @@ export default function ExperimentsPage() {
   })
 
   const rows = useMemo(() => rowsOf(experiments ?? [], new Map(Array.from(glances ?? [], ([id, glance]) => [id, glance.verdict ? short(glance.verdict) : '']))), [experiments, glances])
-  const shownFilter = useDeferredValue(params)
-  const shown = useMemo(() => select(rows, readFilter(shownFilter)), [rows, shownFilter])
+  const shownParams = useDeferredValue(params)
+  const shownFilter = useMemo(() => readFilter(shownParams), [shownParams])
+  const shown = useMemo(() => select(rows, shownFilter), [rows, shownFilter])
+  const sort = useCallback((sort: Filter['sort']) => change({ sort }), [change])
   const values = useMemo(() => {
     const all = experiments ?? []
     return { tags: distinct(all, (e) => e.tags), owners: distinct(all, (e) => [e.owner]), layers: distinct(all, (e) => [e.layer?.key]) }
@@ -112,7 +114,7 @@ export default function ExperimentsPage() {
         <>
           <Toolbar filter={filter} {...values} found={shown.length} total={rows.length} search={search} onChange={change} />
           {shown.length > 0 ? (
-            <Rows rows={shown} glances={glances} sort={filter.sort} selected={selection} onSort={(sort) => change({ sort })} onSelect={choose} />
+            <Rows rows={shown} glances={glances} sort={shownFilter.sort} selected={selection} onSort={sort} onSelect={choose} />
           ) : (
             <Panel>
               <Empty icon={SearchX} title="No experiment fits" actions={<Button onClick={() => setParams(new URLSearchParams(), { replace: true })}>Show all</Button>}>

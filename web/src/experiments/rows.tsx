@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
-import { useLayoutEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { memo, useLayoutEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import type { Experiment } from '../api/queries'
 import { StatusBadge } from '../ui/badge'
@@ -36,8 +36,11 @@ export interface RowsProps {
   readonly onSelect: (ids: readonly string[], on: boolean) => void
 }
 
-/** Rows is the list itself: only the rows in sight are in the document; j and k walk it. */
-export function Rows({ rows, glances, sort, selected, onSort, onSelect }: RowsProps) {
+/**
+ * Rows is the list itself: only the rows in sight are in the document; j and k walk it. It is drawn
+ * anew when what it is given changes, not with each key of a search.
+ */
+export const Rows = memo(function Rows({ rows, glances, sort, selected, onSort, onSelect }: RowsProps) {
   const body = useRef<HTMLDivElement>(null)
   const [offset, setOffset] = useState(0)
   const small = useSyncExternalStore(onNarrow, () => narrow.matches)
@@ -109,7 +112,7 @@ export function Rows({ rows, glances, sort, selected, onSort, onSelect }: RowsPr
                 style={{ transform: `translateY(${item.start - offset}px)` }}
                 onFocus={() => setAt(item.index)}
               >
-                <Cells experiment={experiment} glance={glances?.get(experiment.id)} selected={selected.has(experiment.id)} onSelect={(on) => onSelect([experiment.id], on)} />
+                <Cells experiment={experiment} glance={glances?.get(experiment.id)} selected={selected.has(experiment.id)} onSelect={onSelect} />
               </div>
             )
           })}
@@ -117,7 +120,7 @@ export function Rows({ rows, glances, sort, selected, onSort, onSelect }: RowsPr
       </div>
     </div>
   )
-}
+})
 
 function onNarrow(listener: () => void): () => void {
   narrow.addEventListener('change', listener)
@@ -172,15 +175,15 @@ interface CellsProps {
   readonly experiment: Experiment
   readonly glance: Glance | undefined
   readonly selected: boolean
-  readonly onSelect: (on: boolean) => void
+  readonly onSelect: RowsProps['onSelect']
 }
 
-function Cells({ experiment, glance, selected, onSelect }: CellsProps) {
+const Cells = memo(function Cells({ experiment, glance, selected, onSelect }: CellsProps) {
   const change = glance?.last_change
   return (
     <>
       <span role="cell">
-        <Check label={`Select ${experiment.name}`} checked={selected} onChange={onSelect} />
+        <Check label={`Select ${experiment.name}`} checked={selected} onChange={(on) => onSelect([experiment.id], on)} />
       </span>
       <div role="cell" className="truncate">
         <Link href={`/console/experiments/${experiment.key}`} className={`${styles.name} truncate`} title={experiment.name}>
@@ -225,7 +228,7 @@ function Cells({ experiment, glance, selected, onSelect }: CellsProps) {
       </div>
     </>
   )
-}
+})
 
 const Nothing = (): ReactNode => <span className="faint">–</span>
 

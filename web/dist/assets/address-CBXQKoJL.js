@@ -1,1 +1,0 @@
-function e(e,t){let n=new URLSearchParams(e);for(let[e,r]of Object.entries(t))r?n.set(e,r):n.delete(e);return n}export{e as t};

@@ -1,1 +1,0 @@
-import{st as e,ut as t}from"./index-Cd2GMWqn.js";var n=t({queryKey:[`ledger-start`],queryFn:async({signal:t})=>{let{items:n}=await e(`/events`,{limit:1},t);return n[0]?Date.parse(n[0].at):Date.now()},staleTime:1/0});export{n as t};
