@@ -289,8 +289,8 @@ export async function expectNoViolations(page: Page): Promise<void> {
   const found = await violations(page, 'light')
   await setTheme(page, 'dark')
   expect(await paint(page), 'the dark theme is the same, whoever asks for it').toBe(dark)
-  // The themes differ in their colours alone.
-  found.push(...(await violations(page, 'dark', ['color-contrast'])))
+  // The themes differ in their colours alone: where time is short, these are looked at.
+  found.push(...(await violations(page, 'dark', process.env['ASSAY_SHORT'] ? ['color-contrast'] : undefined)))
   await page.emulateMedia({ colorScheme: null })
   await setTheme(page, chosen)
   await settled(page)
