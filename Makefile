@@ -2,11 +2,10 @@
 # allowed, else they bring their own, but for Node, npm and Chromium.
 
 FUZZTIME ?= 5s
-PACKAGES ?= ./...
 TESTENV = go run ./internal/testenv --
 TOOL = go tool -modfile=tools/go.mod
 
-.PHONY: test web-test screenshots check build lint race arch fuzz-smoke bench-smoke soak bench validate-stats vuln fmt
+.PHONY: test web-test screenshots check build lint arch fuzz-smoke bench-smoke soak bench validate-stats vuln fmt
 
 # Every test; with RACE=1 under the race detector, where it can show something.
 test:
@@ -33,10 +32,6 @@ lint:
 	$(TOOL) staticcheck ./...
 	@unformatted=$$($(TOOL) gofumpt -l .) && if [ -n "$$unformatted" ]; then \
 		echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
-
-# Some packages under the race detector.
-race:
-	$(TESTENV) go test -vet=off -race $(PACKAGES)
 
 # Who may import whom, and other rules of the house.
 arch:

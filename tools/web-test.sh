@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the console: its types, that web/dist is what its sources build, and in a
-# browser on real servers, of those marked @long none where ASSAY_SHORT is set. With arguments, which go to playwright, only the last:
+# browser on real servers, where ASSAY_SHORT is set without the tests marked @long.
+# With arguments, which go to playwright, only the last:
 # tools/web-test.sh shell.spec.ts
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -50,6 +50,9 @@ func Settings() map[string]string {
 	return settings
 }
 
+// Config is that of a server with [Settings], whose data need not outlive it.
+func Config() localpg.Config { return localpg.Config{Settings: Settings(), InMemory: true} }
+
 // Main runs the tests, stops the server they shared and exits.
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
@@ -78,7 +81,7 @@ func URL(t testing.TB) string {
 	shared.start.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		shared.server, shared.err = localpg.Start(ctx, localpg.Config{Settings: Settings(), InMemory: true})
+		shared.server, shared.err = localpg.Start(ctx, Config())
 	})
 	if shared.err != nil {
 		t.Fatalf("a PostgreSQL for tests: %v", shared.err)

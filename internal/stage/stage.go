@@ -83,7 +83,7 @@ func (s *stage) build(ctx context.Context, program string) error {
 
 func (s *stage) openPostgres(ctx context.Context) error {
 	var err error
-	if s.postgres, err = localpg.Start(ctx, localpg.Config{Settings: pgtest.Settings(), InMemory: true}); err != nil {
+	if s.postgres, err = localpg.Start(ctx, pgtest.Config()); err != nil {
 		return err
 	}
 	if err := statements(ctx, s.postgres.URL(localpg.Superuser, "postgres"), "create role "+servingRole+" login", "create database "+template); err != nil {

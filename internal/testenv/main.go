@@ -35,7 +35,7 @@ func run(args []string, stderr io.Writer) int {
 	}
 	environment := os.Environ()
 	if os.Getenv(pgtest.URLVariable) == "" {
-		server, err := localpg.Start(context.Background(), localpg.Config{Settings: pgtest.Settings(), InMemory: true})
+		server, err := localpg.Start(context.Background(), pgtest.Config())
 		if err != nil {
 			fmt.Fprintln(stderr, "testenv:", err)
 			return 1

@@ -1,7 +1,8 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { ScrollText, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { useSearchParams } from 'wouter'
+import { experimentsQuery, type Experiment } from '../api/queries'
 import { withParams } from '../ui/address'
 import { Button } from '../ui/button'
 import { Field, Select, TextInput } from '../ui/field'
@@ -26,10 +27,13 @@ const types: readonly (readonly [string, string])[] = [
   ['day.closed', 'Closings of days'],
 ]
 
+const keysByStream = (experiments: readonly Experiment[]): ReadonlyMap<string, string> => new Map(experiments.map(({ id, key }) => [`experiment/${id}`, key]))
+
 /** The ledger as a feed, the newest record first, and what the last verification of it said. */
 export default function LedgerPage() {
   const [params, setParams] = useSearchParams()
   const filter = readFilter(params)
+  const { data: keys } = useQuery({ ...experimentsQuery, select: keysByStream })
   const events = useInfiniteQuery({ ...eventsQuery(filter), retry: false })
   const change = (next: Partial<Filter>): void => setParams((now) => withParams(now, { ...next }), { replace: true })
   const items = events.data?.pages.flatMap((page) => page.items) ?? []
@@ -57,7 +61,7 @@ export default function LedgerPage() {
               <div tabIndex={0} role="region" aria-label="Records">
                 <ol>
                   {items.map((event) => (
-                    <Record key={event.position} event={event} found={filter.at === String(event.position)} />
+                    <Record key={event.position} event={event} found={filter.at === String(event.position)} keys={keys} />
                   ))}
                 </ol>
                 {events.hasNextPage && (

@@ -1,22 +1,27 @@
-import { useQuery } from '@tanstack/react-query'
 import { ChevronRight } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
-import { experimentsQuery, type Experiment } from '../api/queries'
 import { count, dateTime } from '../ui/format'
 import { Time } from '../ui/time'
 import type { Event } from './events'
 import styles from './ledger.module.css'
 import { eventLine } from './words'
 
+export interface RecordProps {
+  readonly event: Event
+  /** That it was linked to. */
+  readonly found: boolean
+  /** The experiments' keys by their streams, as far as they are known. */
+  readonly keys: ReadonlyMap<string, string> | undefined
+}
+
 /** Record is one record of the ledger; it opens to all that it holds. */
-export function Record({ event, found }: { readonly event: Event; readonly found: boolean }) {
+export function Record({ event, found, keys }: RecordProps) {
   const [open, setOpen] = useState(found)
   const line = useRef<HTMLLIElement>(null)
   useEffect(() => {
     if (found) line.current?.scrollIntoView({ block: 'center' })
   }, [found])
-  const { data: experiments } = useQuery(experimentsQuery)
-  const name = nameOf(event, experiments)
+  const name = nameOf(event) ?? keys?.get(event.stream) ?? event.stream
   return (
     <li ref={line} className={`${styles.record} ${found ? styles.found : ''}`}>
       <button type="button" className={styles.summary} aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -65,12 +70,11 @@ const Fact = ({ name, value }: { readonly name: string; readonly value: string }
   </>
 )
 
-// nameOf is the key or name that the event tells, else that of the experiment it is
-// about, else the stream.
-function nameOf({ data, stream }: Event, experiments: readonly Experiment[] = []): string {
+// nameOf is the key or name that the event itself tells.
+function nameOf({ data }: Event): string | undefined {
   for (const member of ['key', 'name', 'date'] as const) {
     const value = data[member]
     if (typeof value === 'string') return value
   }
-  return experiments.find(({ id }) => stream === `experiment/${id}`)?.key ?? stream
+  return undefined
 }

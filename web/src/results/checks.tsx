@@ -3,6 +3,7 @@ import { Badge, type Tone } from '../ui/badge'
 import { count, pValue, percent, plural } from '../ui/format'
 import { Panel } from '../ui/panel'
 import { VariationName, variationColour } from '../ui/variation'
+import { signOf } from '../verdict/verdict'
 import styles from './results.module.css'
 import { planWords } from './verdict-banner'
 
@@ -77,12 +78,10 @@ function Quality({ results }: { readonly results: Results }) {
   )
 }
 
-const decisions: readonly Results['verdict']['code'][] = ['ship_treatment', 'keep_control', 'guardrail_failed', 'no_difference']
-
 function Power({ results }: { readonly results: Results }) {
   const primary = results.metrics.filter((metric) => metric.role === 'primary' && !metric.added)
   const weakest = primary.map((metric) => metric.power).reduce((least, power) => (power !== null && (least === null || (power.reached ?? 0) < (least.reached ?? 0)) ? power : least), null)
-  const decided = decisions.includes(results.verdict.code)
+  const { decided } = signOf(results.verdict)
   return (
     <Panel title="Is it enough?" actions={<Badge tone={decided ? 'good' : 'neutral'}>{decided ? 'Decided' : 'Not yet'}</Badge>}>
       {weakest === null ? (

@@ -11,6 +11,8 @@ interface Sign {
   readonly icon: LucideIcon
   /** In a word or two, for lists. */
   readonly short: string
+  /** Whether the experiment has its answer. */
+  readonly decided?: true
 }
 
 const unknown: Sign = { tone: 'neutral', icon: CircleDashed, short: 'No verdict' }
@@ -18,10 +20,10 @@ const unknown: Sign = { tone: 'neutral', icon: CircleDashed, short: 'No verdict'
 const signs: Readonly<Record<string, Sign>> = {
   not_started: { tone: 'neutral', icon: CircleDashed, short: 'Not started' },
   not_enough_data: { tone: 'neutral', icon: Hourglass, short: 'Collecting data' },
-  ship_treatment: { tone: 'good', icon: CircleCheck, short: 'Ship' },
-  keep_control: { tone: 'bad', icon: CircleX, short: 'Keep control' },
-  no_difference: { tone: 'neutral', icon: CircleMinus, short: 'No difference' },
-  guardrail_failed: { tone: 'bad', icon: CircleX, short: 'Guardrail failed' },
+  ship_treatment: { tone: 'good', icon: CircleCheck, short: 'Ship', decided: true },
+  keep_control: { tone: 'bad', icon: CircleX, short: 'Keep control', decided: true },
+  no_difference: { tone: 'neutral', icon: CircleMinus, short: 'No difference', decided: true },
+  guardrail_failed: { tone: 'bad', icon: CircleX, short: 'Guardrail failed', decided: true },
   traffic_broken: { tone: 'warn', icon: TriangleAlert, short: 'Traffic broken' },
 }
 
