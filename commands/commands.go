@@ -50,17 +50,22 @@ type Answer struct {
 type decide func(tx *eventstore.Tx) (Answer, error)
 
 func (s *Service) run(ctx context.Context, call Call, f decide) (Answer, error) {
-	answer, replayed, err := execute(ctx, s, call, func(tx *eventstore.Tx) (a Answer, err error) {
-		if a, err = f(tx); err == nil && call.IdempotencyKey != "" {
-			err = a.fill() // the answer is kept with the key
+	answer, replayed, err := execute(ctx, s, call, func(tx *eventstore.Tx) (*Answer, error) {
+		a, err := f(tx)
+		if err != nil {
+			return nil, err
 		}
-		return a, err
+		if call.IdempotencyKey != "" {
+			return &a, a.fill() // the answer is kept with the key
+		}
+		tx.Meanwhile(func() { _ = a.fill() }) // below it fails again
+		return &a, nil
 	})
 	if err != nil {
 		return Answer{}, err
 	}
 	answer.Replayed = replayed
-	return answer, answer.fill()
+	return *answer, answer.fill()
 }
 
 // execute runs a command and returns its answer, or the one that its

@@ -63,15 +63,16 @@ func (g *group) goAhead(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	b := &pgx.Batch{}
-	b.Queue("begin")
-	err := g.write(ctx, b)
+	err := g.queue(b)
+	if err == nil {
+		// A batch without begin is a transaction that commits at its end.
+		err = g.send(ctx, b)
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == movedOn {
 		s.alone = false
 		s.expect(0)
 		s.catalog.Rollback()
-		g.rollback(ctx)
-		g.records = nil
 		return false, nil
 	}
 	if err == nil {

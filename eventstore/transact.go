@@ -40,6 +40,8 @@ type group struct {
 	answers map[[2]string]stored
 	records []Record
 	fresh   []storedKey
+	// meanwhile is what commands want done while Postgres writes.
+	meanwhile []func()
 }
 
 // stored is an answer kept under an idempotency key.
@@ -100,7 +102,21 @@ func (g *group) append(ctx context.Context) error {
 		return err
 	}
 	g.decide()
-	return g.write(ctx, &pgx.Batch{})
+	b := &pgx.Batch{}
+	if err := g.queue(b); err != nil {
+		return err
+	}
+	b.Queue("commit")
+	return g.send(ctx, b)
+}
+
+// send has Postgres do the last of the transaction's batches.
+func (g *group) send(ctx context.Context, b *pgx.Batch) error {
+	results := g.conn.SendBatch(ctx, b)
+	for _, f := range g.meanwhile {
+		f()
+	}
+	return results.Close()
 }
 
 func (g *group) rollback(ctx context.Context) {
@@ -206,7 +222,7 @@ func (g *group) queueAnswers(b *pgx.Batch) {
 
 // decide runs each command on the catalog. One that fails leaves no trace.
 func (g *group) decide() {
-	g.outcomes = make([]outcome, len(g.requests))
+	g.outcomes, g.records, g.fresh, g.meanwhile = make([]outcome, len(g.requests)), nil, nil, nil
 	g.before = g.store.catalog.Hash()
 	for i, r := range g.requests {
 		g.outcomes[i] = g.decideOne(r)
@@ -236,6 +252,9 @@ func (g *group) decideOne(r *request) outcome {
 	}
 	catalog.Keep()
 	g.records = append(g.records, tx.records...)
+	if tx.meanwhile != nil {
+		g.meanwhile = append(g.meanwhile, tx.meanwhile)
+	}
 	if m.IdempotencyKey != "" {
 		first := stored{hash: m.RequestHash[:], answer: kept, position: catalog.Position()}
 		g.answers[at] = first
@@ -244,8 +263,8 @@ func (g *group) decideOne(r *request) outcome {
 	return outcome{committed: Committed{Records: tx.records, Answer: answer, Position: catalog.Position()}}
 }
 
-// write appends the records with all that goes with them, and commits.
-func (g *group) write(ctx context.Context, b *pgx.Batch) error {
+// queue appends the records with all that goes with them.
+func (g *group) queue(b *pgx.Batch) error {
 	if len(g.records) > 0 {
 		g.store.expect(g.records[len(g.records)-1].Position)
 		g.queueRecords(b)
@@ -254,8 +273,7 @@ func (g *group) write(ctx context.Context, b *pgx.Batch) error {
 		}
 	}
 	g.queueFresh(b)
-	b.Queue("commit")
-	return g.conn.SendBatch(ctx, b).Close()
+	return nil
 }
 
 func (g *group) queueFresh(b *pgx.Batch) {

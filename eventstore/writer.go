@@ -49,13 +49,18 @@ type Tx struct {
 	// Now is the ledger's time.
 	Now time.Time
 
-	meta    Meta
-	command uuid.UUID
-	records []Record
+	meta      Meta
+	command   uuid.UUID
+	records   []Record
+	meanwhile func()
 }
 
 // Because sets the reason for what is appended from here on.
 func (tx *Tx) Because(reason string) { tx.meta.Reason = reason }
+
+// Meanwhile has f done while Postgres writes what was appended: there is time
+// then. Where nothing is written it is not done. It comes before the answer.
+func (tx *Tx) Meanwhile(f func()) { tx.meanwhile = f }
 
 // Append stamps changes and applies them to the catalog.
 func (tx *Tx) Append(changes ...domain.Change) error {

@@ -101,18 +101,17 @@ func (f *Follower) follow(ctx context.Context, audit bool) error {
 			return err
 		}
 	}
-	for {
-		more, err := f.readPage(ctx)
-		if err != nil {
+	// What this process appended itself it was handed already.
+	for more := audit || f.Position() < f.store.Known(); more; {
+		var err error
+		if more, err = f.readPage(ctx); err != nil {
 			return err
 		}
-		if !more {
-			f.mu.Lock()
-			f.current = time.Now()
-			f.mu.Unlock()
-			return nil
-		}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.current = time.Now()
+	return nil
 }
 
 func (f *Follower) isLoaded() bool {
