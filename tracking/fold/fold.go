@@ -170,7 +170,7 @@ func (f *Folder) advance(ctx context.Context, w *worker) (busy bool, err error) 
 			busy, err = f.clear(ctx, o.generation)
 		case o.behind > 0:
 			busy, err = f.step(ctx, w, o.generation, o.share())
-		case o.unpublished, o.more, o.filling, f.isNews(o):
+		case o.unpublished, o.more, o.filling, o.state == building, f.isNews(o):
 			busy, err = f.turn(ctx, o.generation)
 			f.call()
 		}
