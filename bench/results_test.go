@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -103,9 +104,10 @@ func (p *plane) history(b *testing.B, pool *pgxpool.Pool, key string, events int
 	if err != nil {
 		b.Fatal(err)
 	}
+	hash := sha256.Sum256(doc)
 	var number int64
-	err = pool.QueryRow(ctx, `insert into track_plans (generation, experiment_id, phase, position, doc, state)
-		values (1, $1, 1, $2, $3, 'serving') returning plan`, made.ID, made.Position+1, doc).Scan(&number)
+	err = pool.QueryRow(ctx, `insert into track_plans (generation, experiment_id, phase, position, doc, hash, state)
+		values (1, $1, 1, $2, $3, $4, 'serving') returning plan`, made.ID, made.Position+1, doc, hash[:]).Scan(&number)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -103,10 +103,11 @@ func resultsParts(interval *huma.Schema) fields {
 		"SRMVariation": complete("", fields{"variation": text("", 128), "observed": count("Units.", 0), "expected": number("")}),
 		"Quality": complete("What was left out.", fields{
 			"crossovers": count("Units that saw two variations.", 0), "excluded": count("Units of the segments left out.", 0),
-			"bots":          count("Units with over 10,000 events.", 0),
-			"disagreements": count("Exposures to a variation that the ledger does not give.", 0),
-			"overridden":    count("Exposures of units whose variation was set by hand.", 0),
-		}),
+			"bots":            count("Units with over 10,000 events.", 0),
+			"disagreements":   count("Exposures to a variation that the ledger does not give.", 0),
+			"overridden":      count("Exposures of units whose variation was set by hand.", 0),
+			"wide_dimensions": list("Present when there are any: dimensions of over 1,000 values, by which nothing is counted any more. Their breakdown is empty.", text("", 64)),
+		}, "wide_dimensions"),
 		"Breakdown": complete("The metrics by the values of an attribute. It explores: nothing is corrected, and no verdict follows.", fields{
 			"dimension": text("", 64), "values": list("The 100 with most units, then all others together as (other).", ref("BreakdownValue")), "more": count("How many values the others are.", 0),
 		}),

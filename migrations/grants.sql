@@ -15,7 +15,7 @@ grant insert, update on experiments, resources, daily_state, daily_changes to {{
 grant insert, delete on segment_members to {{role}};
 grant insert, update, delete on track_rounds, track_folds, track_units, track_plans, track_builds, track_cells to {{role}};
 grant execute on function ledger_clock() to {{role}};
-grant insert on tracked, tracked_ids, readouts to {{role}};
+grant insert on tracked, tracked_ids, track_wide, readouts to {{role}};
 grant update (batch, day) on track_head to {{role}};
 grant execute on function track_partitions() to {{role}};
 grant insert on verifications to {{role}};

@@ -198,7 +198,10 @@ func (r *results) fetch(ctx context.Context, at present, dimension string) (*cou
 	if err != nil {
 		return nil, err
 	}
-	return &counted{counts: count(reading.Plan, reading.Cells, reading.More), plan: reading.Plan, position: reading.Position, batch: reading.Batch}, nil
+	return &counted{
+		counts: count(reading.Plan, reading.Cells, reading.More).without(reading.Wide),
+		plan:   reading.Plan, position: reading.Position, batch: reading.Batch,
+	}, nil
 }
 
 // rulingFor is what the ledger says now, or, while cells do not follow that yet,

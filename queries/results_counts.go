@@ -79,6 +79,12 @@ func count(plan tally.Plan, cells map[tally.CellKey]tally.Cell, more map[string]
 	return c
 }
 
+// without notes dimensions that are not counted by, having too many values.
+func (c *counts) without(dimensions []string) *counts {
+	c.quality.WideDimensions = dimensions
+	return c
+}
+
 // order finds the epochs, and the days with the place of each.
 func (c *counts) order(cells map[tally.CellKey]tally.Cell) map[time.Time]int {
 	places, splits := map[time.Time]int{}, map[int]bool{}

@@ -203,6 +203,8 @@ type Quality struct {
 	Bots          int64 `json:"bots"`
 	Disagreements int64 `json:"disagreements"`
 	Overridden    int64 `json:"overridden"`
+	// WideDimensions had too many values: by these nothing is counted any more.
+	WideDimensions []string `json:"wide_dimensions,omitempty"`
 }
 
 // Breakdown shows the metrics for each value of a dimension. It explores: no

@@ -111,7 +111,7 @@ func (r *recounts) run(ctx context.Context) error {
 func (r *recounts) do(ctx context.Context, job *recounting) {
 	ctx, cancel := context.WithTimeout(ctx, recountTime)
 	defer cancel()
-	cells, err := r.past.Recount(ctx, job.ruling.plan, job.key.batch)
+	cells, wide, err := r.past.Recount(ctx, job.ruling.plan, job.key.batch)
 	if err != nil {
 		// Who asks again has it tried again.
 		job.err = unavailable(err)
@@ -120,7 +120,7 @@ func (r *recounts) do(ctx context.Context, job *recounting) {
 		r.mu.Unlock()
 	} else {
 		job.counted = &counted{
-			counts: countAll(job.ruling.plan, cells), plan: job.ruling.plan, position: job.key.position, batch: job.key.batch,
+			counts: countAll(job.ruling.plan, cells).without(wide), plan: job.ruling.plan, position: job.key.position, batch: job.key.batch,
 		}
 	}
 	close(job.done)

@@ -41,7 +41,7 @@ func newShop(t testing.TB) *shop {
 	s := &shop{stack: newStack(t), random: rand.New(rand.NewPCG(5, 6)), buys: 3}
 	pool := s.ledger.Pool(t)
 	s.intake = intake.New(pool, intake.Config{})
-	s.folder = tracked.New(pool, derive.New(pool), tracked.Config{Poll: 5 * time.Millisecond, MembersDelay: time.Millisecond})
+	s.folder = tracked.New(pool, derive.New(pool), tracked.Config{Poll: 5 * time.Millisecond, MembersDelay: time.Millisecond, Values: 20})
 	ledgertest.Run(t, s.intake.Run)
 	ledgertest.Run(t, s.folder.Run)
 	ledgertest.Run(t, s.Service.Run)
@@ -86,7 +86,7 @@ func (s *shop) visit(t testing.TB, people int) {
 // visitor is what one of them sees and does, over three days.
 func (s *shop) visitor(t testing.TB, snapshot *evaluator.Snapshot, view *projections.View, id string) (events []tracking.Event) {
 	t.Helper()
-	attributes := map[string]any{"country": []string{"DE", "US", "FR"}[s.random.IntN(3)]}
+	attributes := map[string]any{"country": []string{"DE", "US", "FR"}[s.random.IntN(3)], "seat": id}
 	known, err := json.Marshal(attributes)
 	if err != nil {
 		t.Fatal(err)
@@ -221,6 +221,40 @@ func TestResultsReadOneDimension(t *testing.T) {
 		}
 		if names := slices.Sorted(maps.Keys(found)); err != nil || !slices.Equal(names, want) {
 			t.Errorf("asked for %q, read %q, %v", asked, names, err)
+		}
+	}
+}
+
+// A dimension that names nearly every unit is given up, and the answers of before
+// stay.
+func TestResultsNameDimensionsOfTooManyValues(t *testing.T) {
+	s := newShop(t)
+	s.create(t, `{"name":"X","metrics":[{"metric":"buys","role":"primary"}],"analysis":{"dimensions":["country","seat"]}}`)
+	s.set(t, "x", domain.Active)
+	s.visit(t, 20)
+	seats := ResultsOptions{Dimension: "seat"}
+	before, narrow := s.results(t, seats)
+	if len(narrow.Quality.WideDimensions) > 0 || len(narrow.Breakdown.Values) != 20 {
+		t.Errorf("of 20 values: %d are shown, %q are too wide", len(narrow.Breakdown.Values), narrow.Quality.WideDimensions)
+	}
+	s.visit(t, 20)
+	after, wide := s.results(t, seats)
+	if !slices.Equal(wide.Quality.WideDimensions, []string{"seat"}) || len(wide.Breakdown.Values) > 0 {
+		t.Errorf("of 40 values: %d are shown, %q are too wide", len(wide.Breakdown.Values), wide.Quality.WideDimensions)
+	}
+	if _, doc := s.results(t, ResultsOptions{Dimension: "country"}); len(doc.Breakdown.Values) != 3 || len(doc.Quality.WideDimensions) != 1 {
+		t.Errorf("countries are %+v", doc.Breakdown.Values)
+	}
+	if _, err := s.folder.Rebuild(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	replica := stackOn(t, s.ledger, s.redisURL)
+	ledgertest.Run(t, replica.Run)
+	s.Service = replica.Service
+	for asOf, want := range map[string]Readout{narrow.AsOf: before, wide.AsOf: after} {
+		seats.AsOf = asOf
+		if got, _ := s.results(t, seats); !bytes.Equal(got.Body, want.Body) {
+			t.Errorf("as of %s:\n%s\nbefore:\n%s", asOf, got.Body, want.Body)
 		}
 	}
 }

@@ -61,6 +61,7 @@ type bench struct {
 	ends     []int // of batches, in the oracle's facts
 	batch    int64
 	today    time.Time
+	values   int // of a dimension that are counted
 }
 
 // day is that on which the next batch is stored: after some batches it is another
@@ -226,7 +227,7 @@ func (b *bench) folder(t testing.TB) *fold.Folder {
 	}
 	t.Cleanup(pool.Close)
 	return fold.New(pool, b.oracle, fold.Config{
-		RoundRows: 2, BuildUnits: 1, Poll: 2 * time.Millisecond, MembersDelay: 20 * time.Millisecond,
+		RoundRows: 2, BuildUnits: 1, Values: b.values, Poll: 2 * time.Millisecond, MembersDelay: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 }

@@ -3,6 +3,8 @@ package fold
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,9 +13,10 @@ import (
 
 // cell is a row of track_cells, or what has to be added to it.
 type cell struct {
-	plan int64
-	key  tally.CellKey
-	row  tally.Row
+	plan   int64
+	key    tally.CellKey
+	row    tally.Row
+	stored bool // there is a row
 }
 
 // keyColumns are the keys of cells as the arguments of unnestKeys, from $1 on.
@@ -36,33 +39,39 @@ const (
 		and c.dimension = k.dimension and c.value = k.value and c.day = date '2000-01-01' + k.day`
 )
 
-// addToCells adds sums to the cells of their plans.
-func (f *Folder) addToCells(ctx context.Context, tx pgx.Tx, generation int, sums map[int64]*tally.Sums) error {
+// addToCells adds sums to the cells of their plans, and returns the dimensions that
+// may have got further values.
+func (f *Folder) addToCells(ctx context.Context, tx pgx.Tx, generation int, sums map[int64]*tally.Sums) (fresh []planDimension, err error) {
 	if len(sums) == 0 {
-		return nil
+		return nil, nil
 	}
 	cells, err := f.list(ctx, tx, generation, sums)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := addStored(ctx, tx, cells); err != nil {
-		return err
+		return nil, err
 	}
 	var kept, gone []cell
+	more := map[planDimension]bool{}
 	for _, c := range cells {
 		if c.row.IsZero() {
 			gone = append(gone, c)
-		} else {
-			kept = append(kept, c)
+			continue
+		}
+		kept = append(kept, c)
+		if c.key.Dimension != "" && !c.stored {
+			more[planDimension{c.plan, c.key.Dimension}] = true
 		}
 	}
 	if err := deleteCells(ctx, tx, gone); err != nil {
-		return err
+		return nil, err
 	}
-	return writeCells(ctx, tx, kept)
+	return slices.Collect(maps.Keys(more)), writeCells(ctx, tx, kept)
 }
 
-// list names the cells of sums.
+// list names the cells of sums, without those of dimensions that have been found
+// to be wide since they were counted.
 func (f *Folder) list(ctx context.Context, tx pgx.Tx, generation int, sums map[int64]*tally.Sums) ([]cell, error) {
 	var plans []*counting
 	for plan := range sums {
@@ -71,10 +80,16 @@ func (f *Folder) list(ctx context.Context, tx pgx.Tx, generation int, sums map[i
 	if err := f.knowCounters(ctx, tx, generation, plans); err != nil {
 		return nil, err
 	}
+	wide, err := readWide(ctx, tx, generation)
+	if err != nil {
+		return nil, err
+	}
 	var cells []cell
 	for _, p := range plans {
 		sums[p.plan].Each(&p.counter.Plan, func(key tally.CellKey, row tally.Row) {
-			cells = append(cells, cell{p.plan, key, row})
+			if !slices.Contains(wide[p.plan], key.Dimension) {
+				cells = append(cells, cell{plan: p.plan, key: key, row: row})
+			}
 		})
 	}
 	return cells, nil
@@ -91,7 +106,9 @@ func addStored(ctx context.Context, tx pgx.Tx, cells []cell) error {
 	defer rows.Close()
 	for rows.Next() {
 		v := rows.RawValues()
-		row := &cells[bigEndian(v[0])-1].row
+		c := &cells[bigEndian(v[0])-1]
+		row := &c.row
+		c.stored = true
 		row.N += int64(bigEndian(v[1]))
 		var sums [tally.SumCount]tally.Int
 		if err := numerics(v[2], sums[:]); err != nil {

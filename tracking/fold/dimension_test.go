@@ -52,7 +52,7 @@ func TestADimensionOfManyValuesIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := b.past().Recount(t.Context(), whole.Plan, whole.Batch)
+	again, _, err := b.past().Recount(t.Context(), whole.Plan, whole.Batch)
 	if err != nil {
 		t.Fatal(err)
 	}

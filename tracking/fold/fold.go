@@ -29,6 +29,9 @@ type Config struct {
 	// BuildUnits is how many units a changed plan is filled with at once, default
 	// 10,000.
 	BuildUnits int
+	// Values is how many values of a dimension are counted, default 1,000: one that
+	// has more is not counted by any more.
+	Values int
 	// MembersDelay is how long a plan serves at least before it is made anew for
 	// the members of a segment alone, default a minute.
 	MembersDelay time.Duration
@@ -66,6 +69,7 @@ func New(pool *pgxpool.Pool, deriver Deriver, cfg Config) *Folder {
 	cfg.Workers = cmp.Or(cfg.Workers, 2)
 	cfg.RoundRows = cmp.Or(cfg.RoundRows, 5_000)
 	cfg.BuildUnits = cmp.Or(cfg.BuildUnits, 10_000)
+	cfg.Values = cmp.Or(cfg.Values, 1_000)
 	cfg.MembersDelay = cmp.Or(cfg.MembersDelay, time.Minute)
 	cfg.Poll = cmp.Or(cfg.Poll, 200*time.Millisecond)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))

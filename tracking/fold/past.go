@@ -58,12 +58,12 @@ func asStored(plan tally.Plan) (stored tally.Plan, err error) {
 
 // Recount counts by a plan what was tracked up to a batch, from the events as
 // they came: what Read returns with that plan at that batch, to the last bit. It
-// takes as long as it takes to sort all events; ctx bounds it. Beyond the last
-// batch it is domain.ErrNotFound.
-func (p *Past) Recount(ctx context.Context, plan tally.Plan, batch int64) (map[tally.CellKey]tally.Cell, error) {
+// takes as long as it takes to sort all events; ctx bounds it. wide are the dimensions
+// that have no cells, as in a Reading. Beyond the last batch it is domain.ErrNotFound.
+func (p *Past) Recount(ctx context.Context, plan tally.Plan, batch int64) (cells map[tally.CellKey]tally.Cell, wide []string, err error) {
 	var sums tally.Sums
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, p.Pool, options, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, p.Pool, options, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, patience); err != nil {
 			return err
 		}
@@ -79,10 +79,13 @@ func (p *Past) Recount(ctx context.Context, plan tally.Plan, batch int64) (map[t
 		if err != nil {
 			return err
 		}
-		counter := tally.NewCounter(plan, tally.NewBounds(), excluded)
+		if wide, err = wideAt(ctx, tx, &plan, batch); err != nil {
+			return err
+		}
+		counter := tally.NewCounter(plan, tally.NewBounds(), excluded).Without(wide)
 		return p.recount(ctx, tx, counter, batch, &sums)
 	})
-	return sums.Cells(&plan), err
+	return sums.Cells(&plan), wide, err
 }
 
 // patience lets a transaction read all that was tracked, however long that takes.

@@ -25,6 +25,8 @@ type Reading struct {
 	Plan     tally.Plan
 	Position int64
 	Cells    map[tally.CellKey]tally.Cell
+	// Wide are the plan's dimensions without cells, since they had too many values.
+	Wide []string
 	// More has by dimension how many values are together in that of tally.Other.
 	More map[string]int
 }
@@ -79,6 +81,9 @@ func read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase i
 		r.Position = *position
 		if err := json.Unmarshal(doc, &r.Plan); err != nil {
 			return fmt.Errorf("plan %d: %w", *plan, err)
+		}
+		if r.Wide, err = wideAt(ctx, tx, &r.Plan, r.Batch); err != nil {
+			return err
 		}
 		return cells(ctx, tx, *plan, &r)
 	})

@@ -81,7 +81,7 @@ func TestRecountOfALargePhase(t *testing.T) {
 		}
 	}()
 	start := time.Now()
-	cells, err := past.Recount(t.Context(), stored, 1)
+	cells, _, err := past.Recount(t.Context(), stored, 1)
 	took := time.Since(start)
 	close(done)
 	most := <-highest

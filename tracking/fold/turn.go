@@ -91,7 +91,8 @@ func (f *Folder) publish(ctx context.Context, tx pgx.Tx, r *round, deltas [][]by
 			return err
 		}
 	}
-	if err := f.addToCells(ctx, tx, r.generation, sums); err != nil {
+	fresh, err := f.addToCells(ctx, tx, r.generation, sums)
+	if err != nil {
 		return err
 	}
 	if len(deltas) > 0 {
@@ -101,6 +102,11 @@ func (f *Folder) publish(ctx context.Context, tx pgx.Tx, r *round, deltas [][]by
 		}
 	}
 	r.batch = r.target
+	if r.state == serving {
+		if err := f.narrow(ctx, tx, r.batch, fresh); err != nil {
+			return fmt.Errorf("bound dimensions: %w", err)
+		}
+	}
 	return swapPlans(ctx, tx, r.generation)
 }
 
@@ -159,7 +165,7 @@ func (f *Folder) begin(ctx context.Context, tx pgx.Tx, r *round) (bool, error) {
 		return false, fmt.Errorf("make plans: %w", err)
 	}
 	if r.state == building {
-		if err := takeOver(ctx, tx, r); err != nil {
+		if err := f.takeOver(ctx, tx, r); err != nil {
 			return false, err
 		}
 	}
@@ -215,11 +221,12 @@ func (f *Folder) border(ctx context.Context, tx pgx.Tx, r *round) (size int64, f
 
 // takeOver lets a generation serve as soon as it has come as far as the one that
 // does.
-func takeOver(ctx context.Context, tx pgx.Tx, r *round) error {
+func (f *Folder) takeOver(ctx context.Context, tx pgx.Tx, r *round) error {
 	tag, err := tx.Exec(ctx, `update track_rounds set state = 'retired' where generation in
 		(select generation from track_rounds where state = 'serving' and batch <= $1 for no key update skip locked)`, r.batch)
-	if err == nil && tag.RowsAffected() == 1 {
-		r.state = serving
+	if err != nil || tag.RowsAffected() != 1 {
+		return err
 	}
-	return err
+	r.state = serving
+	return f.narrowAll(ctx, tx, r)
 }

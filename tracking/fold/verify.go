@@ -80,7 +80,7 @@ func (p *Past) Verify(ctx context.Context, progress func(done, total int64)) (*D
 		if err != nil {
 			return nil, err
 		}
-		counted, err := p.Recount(ctx, stored.Plan, stored.Batch)
+		counted, _, err := p.Recount(ctx, stored.Plan, stored.Batch)
 		if err != nil {
 			return nil, fmt.Errorf("count phase %d of %s: %w", of.phase, of.key, err)
 		}

@@ -10,6 +10,7 @@ type Counter struct {
 	Plan     Plan
 	excluded func(unit string) bool
 	bounds   Bounds
+	without  []string // dimensions
 }
 
 // NewCounter returns the counter of a plan. excluded says whether a unit is in a
@@ -18,7 +19,17 @@ func NewCounter(plan Plan, bounds Bounds, excluded func(unit string) bool) *Coun
 	if excluded == nil {
 		excluded = func(string) bool { return false }
 	}
-	return &Counter{plan, excluded, bounds}
+	return &Counter{Plan: plan, excluded: excluded, bounds: bounds}
+}
+
+// Without returns a counter that does not count by some of the plan's dimensions.
+func (c *Counter) Without(dimensions []string) *Counter {
+	if len(dimensions) == 0 {
+		return c
+	}
+	of := *c
+	of.without = dimensions
+	return &of
 }
 
 // Change says what two histories of a unit differ in.
@@ -146,6 +157,9 @@ func (k *unitCount) units() {
 // dimensions adds to the unit's cell of each dimension.
 func (k *unitCount) dimensions(metric int16, add func(*sum)) {
 	for i, name := range k.counter.Plan.Dimensions {
+		if slices.Contains(k.counter.without, name) {
+			continue
+		}
 		value := valueOf(k.first.Attributes, name)
 		add(k.into.dimension(dimensionCell{metric, k.variation, int16(i), int32(k.first.Epoch), value}))
 	}
