@@ -74,6 +74,7 @@ function Quality({ results }: { readonly results: Results }) {
           </div>
         ))}
       </dl>
+      {quality.wide_dimensions && <p className="soft">Not counted by {quality.wide_dimensions.join(', ')}: over 1,000 values.</p>}
     </Panel>
   )
 }
