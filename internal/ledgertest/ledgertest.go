@@ -25,10 +25,17 @@ type Ledger struct {
 	Owner, App string
 }
 
-// New makes a migrated database on the shared server.
+// New makes a migrated database on the shared server, by copying one: as if it
+// had been migrated earlier that day.
 func New(t testing.TB) Ledger {
 	t.Helper()
-	return Migrate(t, pgtest.Database(t))
+	// A ledger that begins on another day has days to close.
+	template := "ledger_" + time.Now().UTC().Format("20060102")
+	role := "app_" + template
+	owner := pgtest.Copy(t, template, func(owner string) error {
+		return migrate(t.Context(), owner, role)
+	})
+	return Ledger{Owner: owner, App: as(t, owner, role)}
 }
 
 // Migrate makes the ledger in the database that a superuser's URL names.
@@ -39,16 +46,42 @@ func Migrate(t testing.TB, owner string) Ledger {
 		t.Fatal(err)
 	}
 	role := "app_" + strings.Trim(u.Path, "/")
-	conn := connect(t, owner)
-	if _, err := conn.Exec(t.Context(), "create role "+pgx.Identifier{role}.Sanitize()+" login"); err != nil {
+	t.Cleanup(func() { dropRole(owner, role) })
+	if err := migrate(t.Context(), owner, role); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { dropRole(owner, role) })
-	if err := migrations.Run(t.Context(), owner, "", role); err != nil {
+	return Ledger{Owner: owner, App: as(t, owner, role)}
+}
+
+// migrate makes the tables, and the role that serves them if there is none of
+// that name.
+func migrate(ctx context.Context, owner, role string) error {
+	conn, err := pgx.Connect(ctx, owner)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var exists bool
+	if err := conn.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", role).Scan(&exists); err != nil {
+		return err
+	}
+	if !exists {
+		if _, err := conn.Exec(ctx, "create role "+pgx.Identifier{role}.Sanitize()+" login"); err != nil {
+			return err
+		}
+	}
+	return migrations.Run(ctx, owner, "", role)
+}
+
+// as is the URL for another role.
+func as(t testing.TB, owner, role string) string {
+	t.Helper()
+	u, err := url.Parse(owner)
+	if err != nil {
 		t.Fatal(err)
 	}
 	u.User = url.User(role)
-	return Ledger{Owner: owner, App: u.String()}
+	return u.String()
 }
 
 // dropRole forgets the role as far as it can: roles outlive databases.

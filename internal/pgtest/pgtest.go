@@ -38,6 +38,9 @@ var shared struct {
 	start  sync.Once
 	server *localpg.Server
 	err    error
+
+	mu    sync.Mutex
+	admin *pgx.Conn // guarded by mu
 }
 
 // Settings are those of a server that many tests share: nothing waits for the
@@ -93,16 +96,55 @@ func URL(t testing.TB) string {
 // superuser's URL of it. It is dropped when the test ends, whoever is connected.
 func Database(t testing.TB) string {
 	t.Helper()
-	admin := URL(t)
-	name := databaseName(t.Name())
-	execute(t, admin, "create database "+name+" template template0")
-	t.Cleanup(func() { execute(t, admin, "drop database if exists "+name+" with (force)") })
+	return create(t, "template0")
+}
 
-	u, err := url.Parse(admin)
+// Copy is Database with all that fill makes in a database of the template's name:
+// the server keeps that one, and copies it for whoever asks next.
+func Copy(t testing.TB, template string, fill func(url string) error) string {
+	t.Helper()
+	admin(t, func(ctx context.Context, conn *pgx.Conn) error {
+		// Test binaries that share the server take turns.
+		if _, err := conn.Exec(ctx, "select pg_advisory_lock(hashtext($1))", template); err != nil {
+			return err
+		}
+		defer func() { _, _ = conn.Exec(ctx, "select pg_advisory_unlock(hashtext($1))", template) }() // fails where the session has ended
+		var made bool
+		err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1 and datistemplate)", template).Scan(&made)
+		if made || err != nil {
+			return err
+		}
+		for _, sql := range []string{"drop database if exists " + template, "create database " + template + " template template0"} {
+			if _, err := conn.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		if err := fill(address(t, template)); err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, "alter database "+template+" is_template true")
+		return err
+	})
+	return create(t, template)
+}
+
+// create makes a database that is dropped when the test ends.
+func create(t testing.TB, template string) (url string) {
+	t.Helper()
+	name := databaseName(t.Name())
+	execute(t, "create database "+name+" template "+template)
+	t.Cleanup(func() { execute(t, "drop database if exists "+name+" with (force)") })
+	return address(t, name)
+}
+
+// address is the superuser's URL of a database on the shared server.
+func address(t testing.TB, database string) string {
+	t.Helper()
+	u, err := url.Parse(URL(t))
 	if err != nil {
 		t.Fatalf("%s: %v", URLVariable, err)
 	}
-	u.Path = "/" + name
+	u.Path = "/" + database
 	return u.String()
 }
 
@@ -136,16 +178,31 @@ func databaseName(test string) string {
 	return fmt.Sprintf("t_%.44s_%012x", name, rand.Uint64()>>16)
 }
 
-func execute(t testing.TB, databaseURL, sql string) {
+func execute(t testing.TB, sql string) {
 	t.Helper()
+	admin(t, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql)
+		return err
+	})
+}
+
+// admin lets f use the test binary's one session of the superuser: to begin one
+// takes Postgres longer than most of what is asked of it.
+func admin(t testing.TB, f func(context.Context, *pgx.Conn) error) {
+	t.Helper()
+	url := URL(t)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, databaseURL)
-	if err != nil {
-		t.Fatalf("connect to the PostgreSQL for tests: %v", err)
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.admin == nil || shared.admin.IsClosed() {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			t.Fatalf("connect to the PostgreSQL for tests: %v", err)
+		}
+		shared.admin = conn
 	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
+	if err := f(ctx, shared.admin); err != nil {
+		t.Fatalf("the PostgreSQL for tests: %v", err)
 	}
 }

@@ -246,12 +246,17 @@ func TestPositionsByTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	first, err := p.store.ReadAll(t.Context(), 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := first[0].RecordedAt.Add(-10 * time.Millisecond)
 	d := derive.New(p.pool)
 	rulings := map[tracking.Ruling]bool{}
 	for range 200 {
 		x := derive.Exposure{
 			Experiment: fmt.Sprint("e", w.Random.IntN(12)), Variation: "control", Unit: fmt.Sprint("u", w.Random.IntN(12)),
-			At: head.BeganAt.Add(time.Duration(w.Random.Int64N(int64(1 + head.RecordedAt.Sub(head.BeganAt))))),
+			At: begin.Add(time.Duration(w.Random.Int64N(int64(1 + head.RecordedAt.Sub(begin))))),
 		}
 		x.At = x.At.Truncate(time.Microsecond)
 		at, err := p.store.PositionAt(t.Context(), x.At)
