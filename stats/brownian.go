@@ -20,7 +20,7 @@ const (
 	// maxBrownianNodes bounds the work where looks follow each other closely.
 	maxBrownianNodes = 2_000_000
 	// brownianReach is how many standard deviations of a step are integrated.
-	brownianReach = 8.5
+	brownianReach = 9.5
 	// panelWidth is that of a panel in standard deviations of a step: ten nodes
 	// then integrate the product of two such densities to about 1e-9.
 	panelWidth = 3

@@ -35,7 +35,12 @@ func tLogSF(t, df float64) float64 {
 }
 
 func tLogPDF(t, df float64) float64 {
-	return logGammaRatio(df/2) - math.Log(df*math.Pi)/2 - (df+1)/2*math.Log1p(t*t/df)
+	root := math.Abs(t) / math.Sqrt(df)
+	kernel := math.Log1p(root * root)
+	if root > 1e7 { // whose square may overflow, and is all there is to 15 digits
+		kernel = 2 * math.Log(root)
+	}
+	return logGammaRatio(df/2) - math.Log(df*math.Pi)/2 - (df+1)/2*kernel
 }
 
 // logGammaRatio is log Gamma(a+1/2) - log Gamma(a).
@@ -46,6 +51,8 @@ func logGammaRatio(a float64) float64 {
 // tISF inverts tSF: Newton's steps on the logarithm of the tail as a function of
 // log t. That function falls and is concave, so that after one step every other
 // comes from the right.
+//
+// Few degrees of freedom and a far tail may lead beyond all numbers: then it is +Inf.
 func tISF(q, df float64) float64 {
 	switch {
 	case !(df > 0):
@@ -57,13 +64,16 @@ func tISF(q, df float64) float64 {
 	case q > 0.5:
 		return -tISF(1-q, df)
 	}
+	const greatest = 709.7 // the logarithm of about the greatest number
 	target := ln(q)
 	u := math.Log(normISF(q))
 	for range 100 {
 		t := math.Exp(u)
 		tail := tLogSF(t, df)
 		step := (tail - target) / math.Exp(u+tLogPDF(t, df)-tail)
-		u += step
+		if u += step; u > greatest {
+			return math.Inf(1)
+		}
 		if math.Abs(step) < 1e-9 {
 			break // the error left is of the order of the square
 		}
