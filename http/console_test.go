@@ -35,3 +35,40 @@ func TestConsoleNeedsNothing(t *testing.T) {
 		t.Error("pages of the console are not counted as one route")
 	}
 }
+
+// Who may be signed in is told with the page what the page will ask for; others
+// would only be refused.
+func TestConsoleNamesItsFirstQuestions(t *testing.T) {
+	a := bareAPI(t, Config{})
+	for _, tt := range []struct {
+		path, cookie string
+		told         bool
+	}{
+		{"/", "assay_session", true},
+		{"/console", "assay_session", true},
+		{"/console/experiments", "assay_session", true},
+		{"/console/experiments?status=active", "assay_session", true},
+		{"/console/experiments?at=2026-11-01T00%3A00%3A00Z", "assay_session", false},
+		{"/console/experiments/checkout-button", "assay_session", false},
+		{"/console/metrics", "assay_session", false},
+		{"/favicon.svg", "assay_session", false},
+		{"/", "another", false},
+		{"/", "", false},
+	} {
+		r := httptest.NewRequest(http.MethodGet, tt.path, nil)
+		if tt.cookie != "" {
+			r.AddCookie(&http.Cookie{Name: tt.cookie, Value: "sealed"})
+		}
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		links := w.Header().Values("Link")
+		if w.Code != http.StatusOK || (len(links) > 0) != tt.told {
+			t.Errorf("%s with cookie %q: %d, %q", tt.path, tt.cookie, w.Code, links)
+		}
+		for _, link := range links {
+			if !strings.HasSuffix(link, ">; rel=preload; as=fetch; crossorigin") {
+				t.Errorf("%s: %s", tt.path, link)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -177,6 +178,35 @@ func TestBuiltPageNeedsNothingInline(t *testing.T) {
 	}
 	if strings.Count(page, "<script") != strings.Count(page, "<script src=")+strings.Count(page, `<script type="module" crossorigin src=`) {
 		t.Error("the page holds a script of its own")
+	}
+}
+
+// The shell is all that the first page loads, as it goes over the wire: itself,
+// its scripts, its styles and the font of its letters.
+func TestShellIsSmall(t *testing.T) {
+	c, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := ask(t, c, "GET", "/").Body.String()
+	paths := map[string]bool{"/": true}
+	for _, match := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		paths[match[1]] = true
+	}
+	total, fonts := 0, 0
+	for path := range paths {
+		size := ask(t, c, "GET", path, "Accept-Encoding", "gzip").Body.Len()
+		t.Logf("%7d %s", size, path)
+		total += size
+		if strings.HasSuffix(path, ".woff2") {
+			fonts++
+		}
+	}
+	if fonts != 1 {
+		t.Errorf("the page names %d fonts", fonts)
+	}
+	if total >= 200_000 {
+		t.Errorf("the shell has %d bytes compressed", total)
 	}
 }
 

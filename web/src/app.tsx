@@ -1,9 +1,9 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryClientProvider, type QueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, type ComponentType } from 'react'
 import { Redirect, Route, Router, Switch } from 'wouter'
-import { asProblem } from './api/client'
+import type { State } from './api/ask-session'
 import { LiveProvider } from './api/live'
-import { SessionProvider, useSession, type State } from './api/session'
+import { SessionProvider, useSession } from './api/session'
 import ExperimentsPage from './experiments/list'
 import { useGuardedLocation } from './shell/guard'
 import { Layout } from './shell/layout'
@@ -12,22 +12,6 @@ import { Button } from './ui/button'
 import { Page } from './ui/page'
 import { Failed, Loading } from './ui/states'
 import { Toasts } from './ui/toast'
-import { TooltipProvider } from './ui/tooltip'
-
-// Answers that follow from the ledger stay true until it moves, and then the
-// stream says so: nothing is read again merely because time has passed.
-const client = new QueryClient({
-  defaultOptions: {
-    queries: {
-      staleTime: 60_000,
-      refetchOnWindowFocus: false,
-      retry: (failures, error) => asProblem(error).unreachable && failures < 2,
-      retryDelay: (attempt) => 300 * 2 ** attempt,
-      // What was read stays in sight while the database is down.
-      networkMode: 'always',
-    },
-  },
-})
 
 // The first page comes with the shell, at no request more.
 const pages: readonly (readonly [string, ComponentType])[] = [
@@ -45,20 +29,25 @@ const pages: readonly (readonly [string, ComponentType])[] = [
   ['/console/keys', lazy(() => import('./keys/page'))],
 ]
 
-export function App({ asked }: { readonly asked: Promise<State> }) {
+export interface AppProps {
+  readonly client: QueryClient
+  /** Who is known to be there, and who askSession says it is. */
+  readonly first: State
+  readonly asked: Promise<State>
+}
+
+export function App({ client, first, asked }: AppProps) {
   return (
     <QueryClientProvider client={client}>
-      <TooltipProvider delayDuration={300}>
-        <Toasts>
-          <SessionProvider asked={asked}>
-            <LiveProvider>
-              <Router hook={useGuardedLocation}>
-                <Content />
-              </Router>
-            </LiveProvider>
-          </SessionProvider>
-        </Toasts>
-      </TooltipProvider>
+      <Toasts>
+        <SessionProvider first={first} asked={asked}>
+          <LiveProvider>
+            <Router hook={useGuardedLocation}>
+              <Content />
+            </Router>
+          </LiveProvider>
+        </SessionProvider>
+      </Toasts>
     </QueryClientProvider>
   )
 }

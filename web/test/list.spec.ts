@@ -50,6 +50,16 @@ test.describe('a thousand experiments', () => {
     await expect(page).toHaveURL(/q=checkout\+ranking\+0/)
   })
 
+  test('are asked for once, before the code of the page is there', async ({ signedIn: page }) => {
+    await expect(page.getByText('1,000 in all')).toBeVisible()
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+    await page.reload()
+    await expect(page.getByText('1,000 in all')).toBeVisible()
+    for (const path of ['/session', '/experiments', '/overview']) expect(asked.filter((one) => one === path), path).toHaveLength(1)
+    expect(asked.indexOf('/experiments')).toBeLessThan(asked.findIndex((one) => /console-.*\.js$/.test(one)))
+  })
+
   test('are told apart by the address', async ({ signedIn: page, api }) => {
     await page.goto('/console/experiments?status=active&tag=checkout&owner=growth&sort=name')
     const { items } = await api.get<{ items: { name: string; status: string; tags: string[]; owner: string }[] }>('/experiments?limit=1000')
@@ -81,6 +91,27 @@ test.describe('a thousand experiments', () => {
     const name = await first.textContent()
     await page.keyboard.press('Enter')
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(name ?? '')
+  })
+
+  test('are walked beyond the window', async ({ signedIn: page }) => {
+    await expect(page.getByText('1,000 in all')).toBeVisible()
+    const link = (index: number) => page.locator(`[aria-rowindex="${index + 2}"]`).getByRole('link')
+    for (let i = 0; i < 30; i++) await page.keyboard.press('j')
+    await expect(link(29)).toBeFocused()
+    await expect(link(29)).toBeInViewport()
+    await expect(link(0)).toHaveCount(0)
+    for (let i = 0; i < 29; i++) await page.keyboard.press('k')
+    await expect(link(0)).toBeFocused()
+    await expect(link(0)).toBeInViewport()
+    // A shorter list is drawn from its beginning, wherever the longer one was.
+    await page.mouse.wheel(0, 20_000)
+    await expect(link(360)).toBeVisible()
+    await page.getByLabel('Tag').evaluate((select: HTMLSelectElement) => {
+      select.value = 'q4'
+      select.dispatchEvent(new Event('change', { bubbles: true }))
+    })
+    await expect(page.getByRole('search').getByRole('status')).toHaveText('200 of 1,000')
+    await expect(link(199)).toBeVisible()
   })
 
   test('are found from anywhere', async ({ signedIn: page }) => {
@@ -154,5 +185,16 @@ test('who may only read is told so', async ({ api, person }) => {
   const button = page.getByRole('button', { name: 'New experiment' }).first()
   await expect(button).toHaveAttribute('aria-disabled', 'true')
   await button.focus()
-  await expect(page.getByRole('tooltip')).toContainText('You are signed in as viewer; this needs editor.')
+  const tip = page.getByRole('tooltip')
+  await expect(tip).toContainText('You are signed in as viewer; this needs editor.')
+  await expect(button).toHaveAccessibleDescription(/needs editor/)
+  await page.keyboard.press('Escape')
+  await expect(tip).toHaveCount(0)
+  await button.hover()
+  await expect(tip).toBeVisible()
+  await tip.hover() // who enlarges the page has to follow it
+  await page.waitForTimeout(300)
+  await expect(tip).toBeVisible()
+  await page.mouse.move(0, 0)
+  await expect(tip).toHaveCount(0)
 })

@@ -52,7 +52,6 @@ export interface Request {
   readonly reason?: string | undefined
   /** The same key and body are carried out once, however often sent. */
   readonly idempotencyKey?: string | undefined
-  readonly accept?: string
   readonly signal?: AbortSignal | undefined
 }
 
@@ -87,7 +86,8 @@ const timeLimit = 15_000
 /** send asks the server; it throws a Problem for any answer that is not 2xx. */
 export async function send<T>(path: string, request: Request = {}): Promise<Answer<T>> {
   const method = request.method ?? 'GET'
-  const headers = new Headers({ Accept: request.accept ?? 'application/json' })
+  // A question without headers of its own may be one that the browser has put already: early.ts.
+  const headers = new Headers()
   if (request.body !== undefined) headers.set('Content-Type', 'application/json')
   if (request.ifVersion !== undefined) headers.set('If-Match', `"${request.ifVersion}"`)
   if (request.reason) headers.set('Assay-Reason', encodeReason(request.reason))
@@ -125,6 +125,23 @@ export async function send<T>(path: string, request: Request = {}): Promise<Answ
 /** get is send for reads whose headers do not matter. */
 export async function get<T>(path: string, query: Request['query'] = {}, signal?: AbortSignal): Promise<T> {
   return (await send<T>(path, { query, signal })).data
+}
+
+interface Page<T> {
+  readonly items: readonly T[]
+  readonly next_cursor: string | null
+}
+
+/** all reads every page of a list. */
+export async function all<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}, signal?: AbortSignal): Promise<readonly T[]> {
+  const items: T[] = []
+  let cursor: string | undefined
+  do {
+    const page = await get<Page<T>>(path, { limit: 1000, ...query, cursor }, signal)
+    items.push(...page.items)
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
+  return items
 }
 
 async function problemOf(response: Response): Promise<Problem> {

@@ -1,5 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { get, send, type Answer, type Schemas } from './client'
+import { all, send, type Answer, type Schemas } from './client'
+import { readExperiments } from './list'
 
 export type Experiment = Schemas['Experiment']
 export type ExperimentPatch = Schemas['ExperimentPatch']
@@ -13,29 +14,12 @@ export type Key = Schemas['Key']
 export type Results = Schemas['Results']
 export type DailyReport = Schemas['DailyReport']
 
-interface Page<T> {
-  readonly items: readonly T[]
-  readonly next_cursor: string | null
-}
-
-/** all reads every page of a list. */
-export async function all<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}, signal?: AbortSignal): Promise<readonly T[]> {
-  const items: T[] = []
-  let cursor: string | undefined
-  do {
-    const page = await get<Page<T>>(path, { limit: 1000, ...query, cursor }, signal)
-    items.push(...page.items)
-    cursor = page.next_cursor ?? undefined
-  } while (cursor !== undefined)
-  return items
-}
-
 // Keys begin with 'ledger' where an answer follows from the ledger: the stream
 // makes those anew when the ledger moves. Results move by themselves.
 
 export const experimentsQuery = queryOptions({
   queryKey: ['ledger', 'experiments'],
-  queryFn: ({ signal }) => all<Experiment>('/experiments', { sort: 'key' }, signal),
+  queryFn: ({ signal }) => readExperiments(signal),
 })
 
 /** experimentsAtQuery is the list as it stood at a moment, in milliseconds. */

@@ -17,14 +17,15 @@ const verbs = { active: 'Switch on', inactive: 'Switch off' } as const
 /** Bulk switches what is selected on or off, all of it or nothing, for one reason. */
 export function Bulk({ selected, onClear }: { readonly selected: readonly Experiment[]; readonly onClear: () => void }) {
   const permission = usePermission()
-  const [asking, setAsking] = useState<Status | null>(null)
+  // What was asked about stays that while the list moves on behind the question.
+  const [asking, setAsking] = useState<{ readonly status: Status; readonly all: number; readonly change: readonly Experiment[] } | null>(null)
   const command = useCommand<Schemas['BatchAnswer']>()
   const tell = useTell()
-  if (selected.length === 0) return null
+  if (selected.length === 0 && !asking) return null
 
   const change = (status: Status): readonly Experiment[] => selected.filter((experiment) => experiment.status !== status)
-  const confirm = (status: Status, reason: string): void => {
-    const commands = change(status).map((experiment) => ({ op: 'status', id: experiment.id, body: { status } }))
+  const confirm = ({ status, change }: NonNullable<typeof asking>, reason: string): void => {
+    const commands = change.map((experiment) => ({ op: 'status', id: experiment.id, body: { status } }))
     command.mutate(
       { method: 'POST', path: '/experiments/batch', body: { commands, reason } },
       {
@@ -46,7 +47,7 @@ export function Bulk({ selected, onClear }: { readonly selected: readonly Experi
           disabledBecause={!permission.allowed ? permission.why : change(status).length === 0 ? `All are ${status} already.` : selected.length > 1000 ? 'At most 1,000 at a time.' : null}
           onClick={() => {
             command.reset()
-            setAsking(status)
+            setAsking({ status, all: selected.length, change: change(status) })
           }}
         >
           {status === 'active' ? <Power size={14} aria-hidden /> : <PowerOff size={14} aria-hidden />}
@@ -58,8 +59,8 @@ export function Bulk({ selected, onClear }: { readonly selected: readonly Experi
       </Button>
       {asking && (
         <ReasonDialog
-          title={`${verbs[asking]} ${plural(change(asking).length, 'experiment')}?`}
-          verb={verbs[asking]}
+          title={`${verbs[asking.status]} ${plural(asking.change.length, 'experiment')}?`}
+          verb={verbs[asking.status]}
           busy={command.isPending}
           problem={command.error}
           disabledBecause={permission.allowed ? null : permission.why}
@@ -68,7 +69,7 @@ export function Bulk({ selected, onClear }: { readonly selected: readonly Experi
         >
           <p className="soft">
             All of them or none: if one cannot be switched, nothing changes.
-            {change(asking).length < selected.length && ` ${plural(selected.length - change(asking).length, 'is', 'are')} ${asking} already.`}
+            {asking.change.length < asking.all && ` ${plural(asking.all - asking.change.length, 'is', 'are')} ${asking.status} already.`}
           </p>
         </ReasonDialog>
       )}

@@ -56,10 +56,22 @@ export function rowsOf(experiments: readonly Experiment[], verdicts: ReadonlyMap
   }))
 }
 
-/** select keeps the rows that every word of the search and every filter fits, in order. */
+/** ordered sorts rows, which a search then leaves in their order. */
+export function ordered(rows: readonly Row[], sort: Sort): readonly Row[] {
+  const descending = sort.startsWith('-')
+  const value = values[sort.replace(/^-/, '') as SortField]
+  const keyed = rows.map((row) => [value(row), row] as const)
+  keyed.sort(([a, x], [b, y]) => {
+    const order = a < b ? -1 : a > b ? 1 : 0
+    return order === 0 ? (x.experiment.key < y.experiment.key ? -1 : 1) : descending ? -order : order
+  })
+  return keyed.map(([, row]) => row)
+}
+
+/** select keeps the rows that every word of the search and every filter fits. */
 export function select(rows: readonly Row[], filter: Filter): readonly Row[] {
   const words = filter.q.toLowerCase().split(/\s+/).filter(Boolean)
-  const kept = rows.filter(
+  return rows.filter(
     ({ experiment, haystack }) =>
       (filter.status === 'all' || experiment.status === filter.status) &&
       (filter.tag === '' || experiment.tags.includes(filter.tag)) &&
@@ -67,14 +79,6 @@ export function select(rows: readonly Row[], filter: Filter): readonly Row[] {
       (filter.layer === '' || experiment.layer?.key === filter.layer) &&
       words.every((word) => haystack.includes(word)),
   )
-  const descending = filter.sort.startsWith('-')
-  const value = values[filter.sort.replace(/^-/, '') as SortField]
-  const keyed = kept.map((row) => [value(row), row] as const)
-  keyed.sort(([a, x], [b, y]) => {
-    const order = a < b ? -1 : a > b ? 1 : 0
-    return order === 0 ? (x.experiment.key < y.experiment.key ? -1 : 1) : descending ? -order : order
-  })
-  return keyed.map(([, row]) => row)
 }
 
 const values: Readonly<Record<SortField, (row: Row) => string | number>> = {

@@ -15,7 +15,7 @@ import { Panel } from '../ui/panel'
 import { Empty, Failed, Loading, Note } from '../ui/states'
 import { short } from '../verdict/verdict'
 import { Bulk } from './bulk'
-import { distinct, readFilter, rowsOf, select, writeFilter, type Filter } from './filter'
+import { distinct, ordered, readFilter, rowsOf, select, writeFilter, type Filter } from './filter'
 import { FirstRun } from './first-run'
 import { overviewQuery } from './overview'
 import { Rows } from './rows'
@@ -55,7 +55,8 @@ export default function ExperimentsPage() {
   const rows = useMemo(() => rowsOf(experiments ?? [], new Map(Array.from(glances ?? [], ([id, glance]) => [id, glance.verdict ? short(glance.verdict) : '']))), [experiments, glances])
   const shownParams = useDeferredValue(params)
   const shownFilter = useMemo(() => readFilter(shownParams), [shownParams])
-  const shown = useMemo(() => select(rows, shownFilter), [rows, shownFilter])
+  const inOrder = useMemo(() => ordered(rows, shownFilter.sort), [rows, shownFilter.sort])
+  const shown = useMemo(() => select(inOrder, shownFilter), [inOrder, shownFilter])
   const sort = useCallback((sort: Filter['sort']) => change({ sort }), [change])
   const values = useMemo(() => {
     const all = experiments ?? []

@@ -1,6 +1,5 @@
-import { useWindowVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
-import { memo, useLayoutEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { memo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import type { Experiment } from '../api/queries'
 import { StatusBadge } from '../ui/badge'
@@ -13,6 +12,7 @@ import { eventWords } from '../ledger/words'
 import type { Filter, Row, SortField } from './filter'
 import styles from './list.module.css'
 import type { Glance } from './overview'
+import { useInSight } from './use-in-sight'
 
 const columns: readonly { readonly field: SortField; readonly text: string }[] = [
   { field: 'name', text: 'Experiment' },
@@ -42,25 +42,16 @@ export interface RowsProps {
  */
 export const Rows = memo(function Rows({ rows, glances, sort, selected, onSort, onSelect }: RowsProps) {
   const body = useRef<HTMLDivElement>(null)
-  const [offset, setOffset] = useState(0)
   const small = useSyncExternalStore(onNarrow, () => narrow.matches)
-  useLayoutEffect(() => setOffset(body.current?.offsetTop ?? 0), [small])
-  const virtual = useWindowVirtualizer({
-    count: rows.length,
-    estimateSize: () => (small ? height.narrow : height.wide),
-    overscan: 8,
-    scrollMargin: offset,
-    getItemKey: (index) => rows[index]?.experiment.id ?? index,
-  })
-  useLayoutEffect(() => virtual.measure(), [small, virtual])
+  const size = small ? height.narrow : height.wide
+  const { from, to, reveal } = useInSight(body, rows.length, size)
 
   const [at, setAt] = useState(-1)
   const walk = (to: number): void => {
     const next = Math.max(0, Math.min(rows.length - 1, to))
     setAt(next)
-    virtual.scrollToIndex(next, { align: 'auto' })
-    // The row may have to come into the document first.
-    requestAnimationFrame(() => body.current?.querySelector<HTMLElement>(`[data-index="${next}"] a`)?.focus())
+    reveal(next)
+    body.current?.querySelector<HTMLElement>(`[aria-rowindex="${next + 2}"] a`)?.focus({ preventScroll: true })
   }
   useShortcuts({
     j: () => walk(at + 1),
@@ -96,21 +87,19 @@ export const Rows = memo(function Rows({ rows, glances, sort, selected, onSort, 
             ))}
           </div>
         </div>
-        <div ref={body} className={styles.rows} role="rowgroup" style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index]
-            if (!row) return null
-            const { experiment } = row
+        <div ref={body} className={styles.rows} role="rowgroup" style={{ height: rows.length * size }}>
+          {rows.slice(from, to).map(({ experiment }, index) => {
+            const place = from + index
             return (
               <div
-                key={item.key}
+                // A place keeps its element: with another order or search only the words in it change.
+                key={place}
                 className={`${styles.row} ${styles.item}`}
                 role="row"
-                aria-rowindex={item.index + 2}
-                data-index={item.index}
+                aria-rowindex={place + 2}
                 data-selected={selected.has(experiment.id)}
-                style={{ transform: `translateY(${item.start - offset}px)` }}
-                onFocus={() => setAt(item.index)}
+                style={{ transform: `translateY(${place * size}px)` }}
+                onFocus={() => setAt(place)}
               >
                 <Cells experiment={experiment} glance={glances?.get(experiment.id)} selected={selected.has(experiment.id)} onSelect={onSelect} />
               </div>

@@ -1,5 +1,5 @@
 import { Search, X } from 'lucide-react'
-import type { RefObject } from 'react'
+import { memo, type RefObject } from 'react'
 import { Button } from '../ui/button'
 import { Choice, Select, TextInput } from '../ui/field'
 import { count } from '../ui/format'
@@ -48,9 +48,9 @@ export function Toolbar({ filter, tags, owners, layers, found, total, search, on
         ]}
         onChange={(status) => onChange({ status })}
       />
-      <Pick label="Owner" any="Any owner" value={filter.owner} values={owners} onChange={(owner) => onChange({ owner })} />
-      <Pick label="Tag" any="Any tag" value={filter.tag} values={tags} onChange={(tag) => onChange({ tag })} />
-      <Pick label="Layer" any="Any layer" value={filter.layer} values={layers} onChange={(layer) => onChange({ layer })} />
+      <Pick label="Owner" field="owner" any="Any owner" value={filter.owner} values={owners} onChange={onChange} />
+      <Pick label="Tag" field="tag" any="Any tag" value={filter.tag} values={tags} onChange={onChange} />
+      <Pick label="Layer" field="layer" any="Any layer" value={filter.layer} values={layers} onChange={onChange} />
       {filtered && (
         <Button kind="quiet" size="small" onClick={() => onChange({ q: '', status: 'all', tag: '', owner: '', layer: '' })}>
           <X size={14} aria-hidden />
@@ -66,20 +66,21 @@ export function Toolbar({ filter, tags, owners, layers, found, total, search, on
 
 interface PickProps {
   readonly label: string
+  readonly field: 'owner' | 'tag' | 'layer'
   readonly any: string
   readonly value: string
   readonly values: readonly string[]
-  readonly onChange: (value: string) => void
+  readonly onChange: ToolbarProps['onChange']
 }
 
-function Pick({ label, any, value, values, onChange }: PickProps) {
+const Pick = memo(function Pick({ label, field, any, value, values, onChange }: PickProps) {
   if (values.length === 0 && value === '') return null
   return (
-    <Select aria-label={label} className={`${styles.filter} ${value ? styles.chosen : ''}`} value={value} onChange={(event) => onChange(event.target.value)}>
+    <Select aria-label={label} className={`${styles.filter} ${value ? styles.chosen : ''}`} value={value} onChange={(event) => onChange({ [field]: event.target.value })}>
       <option value="">{any}</option>
       {(value === '' || values.includes(value) ? values : [value, ...values]).map((item) => (
         <option key={item}>{item}</option>
       ))}
     </Select>
   )
-}
+})
