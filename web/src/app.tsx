@@ -1,4 +1,5 @@
 import { QueryClientProvider, type QueryClient } from '@tanstack/react-query'
+import { Compass } from 'lucide-react'
 import { lazy, Suspense, type ComponentType } from 'react'
 import { Redirect, Route, Router, Switch } from 'wouter'
 import type { State } from './api/ask-session'
@@ -8,9 +9,10 @@ import ExperimentsPage from './experiments/list'
 import { useGuardedLocation } from './shell/guard'
 import { Layout } from './shell/layout'
 import { SignIn } from './shell/sign-in'
-import { Button } from './ui/button'
+import { Button, ButtonLink } from './ui/button'
 import { Page } from './ui/page'
-import { Failed, Loading } from './ui/states'
+import { Panel } from './ui/panel'
+import { Empty, Failed, Loading } from './ui/states'
 import { Toasts } from './ui/toast'
 
 // The first page comes with the shell, at no request more.
@@ -70,13 +72,34 @@ function Content() {
             <Redirect to="/console/experiments" replace />
           </Route>
           <Route>
-            <Page title="No such page" actions={<Button onClick={() => history.back()}>Back</Button>}>
-              <p className="soft">Nothing is at {location.pathname}.</p>
-            </Page>
+            <Missing />
           </Route>
         </Switch>
       </Suspense>
     </Layout>
+  )
+}
+
+function Missing() {
+  return (
+    <Page title="No such page">
+      <Panel>
+        <Empty
+          icon={Compass}
+          title="Nothing is at this address"
+          actions={
+            <>
+              <Button onClick={() => history.back()}>Back</Button>
+              <ButtonLink kind="primary" href="/console/experiments">
+                To the experiments
+              </ButtonLink>
+            </>
+          }
+        >
+          The console has no page at <code>{location.pathname}</code>. It may have been mistyped, or belong to another version. <kbd>Ctrl K</kbd> finds experiments and pages by name.
+        </Empty>
+      </Panel>
+    </Page>
   )
 }
 

@@ -105,6 +105,11 @@ test('what a unit gets is explained, now and then', async ({ signedIn: page, api
     await expect(panel).toContainText(one?.variation ?? '')
   }
   await compare(await ask())
+  const groups = page.getByRole('main').locator('section section')
+  await expect(groups.getByRole('heading', { level: 3 })).toHaveText([/^Takes part \d+$/, /^Does not take part \d+$/, /^Off \d+$/])
+  const { explanations } = await ask()
+  const parts = explanations.filter(({ reason }) => reason === 'SPLIT' || reason === 'OVERRIDE')
+  await expect(groups.first().getByRole('listitem')).toHaveCount(parts.length)
   const then = new Date(Math.floor((Date.now() - 5 * day) / 1000) * 1000).toISOString()
   await page.getByLabel('At, UTC').fill(then.slice(0, 19))
   await compare(await ask(then))
@@ -120,9 +125,18 @@ test('the calendar and its days are the reports of the API', async ({ signedIn: 
   const report = await api.get<Schemas['DailyReport']>(`/reports/daily/${date}`)
   await page.goto('/console/reports')
   await page.getByRole('region', { name: 'The year by days' }).getByRole('link', { name: new RegExp(`: ${report.total_changes} change`) }).first().waitFor()
-  await page.goto(`/console/reports/${date}`)
-  await expect(page.getByText('Final')).toBeVisible()
+  const year = page.getByRole('region', { name: 'The year by days' })
+  expect(await year.evaluate((element) => element.scrollWidth - element.clientWidth), 'hidden of the year').toBe(0)
+  // The year is one stop of Tab, and arrows walk it.
+  await expect(year.locator('[tabindex="0"]')).toHaveCount(1)
+  await year.locator('[tabindex="0"]').focus()
+  for (const key of ['ArrowUp', 'ArrowLeft', 'ArrowDown']) await page.keyboard.press(key)
+  const week = new Date(Date.now() - 7 * day).toISOString().slice(0, 10)
+  await expect(year.locator(`a[href$="${week}"]`)).toBeFocused()
+  await page.getByLabel('Open the report of a day').fill(date)
+  await expect(page).toHaveURL(new RegExp(`/console/reports/${date}$`))
   await expect(page.getByText(report.checkpoint)).toBeVisible()
+  await expect(page.getByText('Final')).toBeVisible()
   await expect(page.getByRole('row')).toHaveCount(report.experiments.length === 0 ? 0 : report.experiments.length + 1)
   await page.emulateMedia({ media: 'print' })
   await expect(page.getByRole('button', { name: 'CSV' })).toBeHidden()
@@ -157,5 +171,15 @@ test('charts can be read in both themes', async ({ signedIn: page }) => {
   for (const theme of ['light', 'dark']) {
     await setTheme(page, theme)
     expect(await ink(), theme).toBeGreaterThan(0.01)
+  }
+})
+
+test('health needs no scrolling sideways on a phone', async ({ person }) => {
+  const page = await person({ viewport: { width: 390, height: 844 } })
+  await page.goto('/console/health')
+  const replicas = page.getByRole('region', { name: 'Replicas' })
+  await expect(replicas.getByText('answers you')).toBeVisible()
+  for (const element of [replicas, page.locator('html')]) {
+    expect(await element.evaluate((it) => it.scrollWidth - it.clientWidth)).toBe(0)
   }
 })

@@ -56,6 +56,7 @@ for (const [name, path] of Object.entries(pages)) {
       await page.setViewportSize(size)
       // As tall as the page, which what sticks and what is drawn when it is seen follow.
       if (suffix === '') {
+        await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
         await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
         const height = await page.evaluate(() => document.documentElement.scrollHeight)
         await page.setViewportSize({ ...size, height: Math.min(Math.max(size.height, height), 2_400) })

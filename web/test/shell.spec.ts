@@ -45,6 +45,36 @@ test.describe('the shell', () => {
     await expect(page.locator('html')).not.toHaveAttribute('data-theme', /./)
   })
 
+  test('has menus for the keyboard', async ({ signedIn: page }) => {
+    const trigger = page.getByRole('button', { name: /^Signed in as/ })
+    const item = (name: string) => page.getByRole('menu').getByRole(/theme|Light|Dark/.test(name) ? 'menuitemradio' : 'menuitem', { name })
+    await trigger.focus()
+    await page.keyboard.press('ArrowDown')
+    await expect(item("The system's theme")).toBeFocused()
+    await expect(trigger).toHaveAttribute('aria-expanded', 'true')
+    await expectNoViolations(page)
+    await page.keyboard.press('ArrowUp')
+    await expect(item('Sign out')).toBeFocused()
+    await page.keyboard.press('d')
+    await expect(item('Dark')).toBeFocused()
+    await page.keyboard.press('Escape')
+    await expect(page.getByRole('menu')).toHaveCount(0)
+    await expect(trigger).toBeFocused()
+    await trigger.click()
+    await trigger.click()
+    await expect(page.getByRole('menu')).toHaveCount(0)
+    await trigger.click()
+    await page.getByRole('heading', { level: 1 }).click()
+    await expect(page.getByRole('menu')).toHaveCount(0)
+  })
+
+  test('leads on from where nothing is', async ({ signedIn: page }) => {
+    await page.goto('/console/nowhere')
+    await expect(page.getByRole('main')).toContainText('/console/nowhere')
+    await page.getByRole('main').getByRole('link', { name: 'To the experiments' }).click()
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Experiments')
+  })
+
   test('signs out', async ({ signedIn: page }) => {
     await page.getByRole('button', { name: /^Signed in as/ }).click()
     await page.getByRole('menuitem', { name: 'Sign out' }).click()

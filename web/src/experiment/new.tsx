@@ -16,7 +16,7 @@ import { Editor } from './editor'
 import { SaveBar } from './save-bar'
 import { copyOf, newSettings, type Settings } from './settings'
 
-const crumbs = [{ href: '/console/experiments', text: 'Experiments' }]
+const parent = { href: '/console/experiments', text: 'Experiments' }
 
 /** NewExperiment creates an experiment, from nothing or as a copy of another. */
 export default function NewExperiment() {
@@ -29,7 +29,7 @@ function Duplicate({ from }: { readonly from: string }) {
   const begin = useMemo(() => data && copyOf(data.data), [data])
   if (begin) return <Create name={`new.${from}`} begin={begin} />
   return (
-    <Page title="New experiment" crumbs={crumbs}>
+    <Page title="New experiment" parent={parent}>
       {error ? <Failed error={error} onRetry={() => void refetch()} /> : <Loading lines={8} />}
     </Page>
   )
@@ -64,7 +64,7 @@ function Create({ name, begin }: { readonly name: string; readonly begin: Settin
     )
   return (
     <EditingProvider value={editing}>
-      <Page title="New experiment" crumbs={crumbs} about="It begins inactive: nothing happens until it is switched on.">
+      <Page title="New experiment" parent={parent} about="It begins inactive: nothing happens until it is switched on.">
         <Editor previewed={null} first={<Identity />} />
         <SaveBar verb="Create…" problem={command.error} onSave={() => setAsking(true)} />
       </Page>

@@ -23,7 +23,7 @@ type Tab = (typeof tabs)[number]
 const tabNames: Readonly<Record<Tab, string>> = { overview: 'Overview', setup: 'Setup', results: 'Results', history: 'History' }
 const isTab = (name: string): name is Tab => tabs.some((tab) => tab === name)
 
-const crumbs = [{ href: '/console/experiments', text: 'Experiments' }]
+const parent = { href: '/console/experiments', text: 'Experiments' }
 
 export default function ExperimentPage() {
   const { id = '', tab = 'overview' } = useParams<{ id: string; tab?: string }>()
@@ -36,7 +36,7 @@ function ByKey({ id, tab }: { readonly id: string; readonly tab: string }) {
   const gone = error !== null && asProblem(error).status === 404
   if (data && !gone) return <Loaded experiment={data.data} tab={tab} />
   return (
-    <Page title={id} crumbs={crumbs}>
+    <Page title={id} parent={parent}>
       {error ? <Failed error={error} onRetry={() => void refetch()} /> : <Loading lines={8} />}
     </Page>
   )
@@ -57,7 +57,7 @@ function Loaded({ experiment, tab }: { readonly experiment: Experiment; readonly
   return (
     <Page
       title={experiment.name}
-      crumbs={crumbs}
+      parent={parent}
       beside={<Beside experiment={experiment} />}
       about={<About experiment={experiment} />}
       actions={

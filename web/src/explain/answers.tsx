@@ -3,10 +3,11 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import type { Experiment } from '../api/queries'
 import { eventWords } from '../ledger/words'
+import { count } from '../ui/format'
 import { Time } from '../ui/time'
 import { VariationName } from '../ui/variation'
 import styles from './explain.module.css'
-import { reasonWords, stepWords, type Explanation } from './words'
+import { reasonWords, stepWords, takesPart, type Explanation } from './words'
 
 export interface AnswersProps {
   readonly explanations: readonly Explanation[]
@@ -19,19 +20,35 @@ export interface AnswersProps {
 export function Answers({ explanations, experiments, open }: AnswersProps) {
   const known = new Map(experiments.map((experiment) => [experiment.id, experiment]))
   if (explanations.length === 0) return <p style={{ padding: 16 }}>No experiment.</p>
-  return (
-    <ul className={styles.list}>
-      {explanations.map((explanation) => (
-        <Answer key={explanation.experiment.id} explanation={explanation} experiment={known.get(explanation.experiment.id)} open={open} />
-      ))}
-    </ul>
-  )
+  return groups
+    .map(({ title, holds }) => ({ title, members: explanations.filter(({ reason }) => holds(reason)) }))
+    .filter(({ members }) => members.length > 0)
+    .map(({ title, members }) => (
+      <section key={title} className={styles.group}>
+        <h3>
+          {title} <span>{count(members.length)}</span>
+        </h3>
+        <ul>
+          {members.map((explanation) => (
+            <Answer key={explanation.experiment.id} explanation={explanation} experiment={known.get(explanation.experiment.id)} open={open} />
+          ))}
+        </ul>
+      </section>
+    ))
 }
+
+type Reason = Explanation['reason']
+
+// What one asks about first: where the unit takes part, then where it could.
+const groups: readonly { readonly title: string; readonly holds: (reason: Reason) => boolean }[] = [
+  { title: 'Takes part', holds: takesPart },
+  { title: 'Does not take part', holds: (reason) => !takesPart(reason) && reason !== 'INACTIVE' },
+  { title: 'Off', holds: (reason) => reason === 'INACTIVE' },
+]
 
 function Answer({ explanation, experiment, open: initially }: { readonly explanation: Explanation; readonly experiment: Experiment | undefined; readonly open: boolean }) {
   const [open, setOpen] = useState(initially)
   const index = experiment?.variations.findIndex((variation) => variation.key === explanation.variation) ?? 0
-  const takesPart = explanation.reason === 'SPLIT' || explanation.reason === 'OVERRIDE'
   return (
     <li className={styles.answer}>
       <button type="button" className={styles.summary} aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -40,7 +57,7 @@ function Answer({ explanation, experiment, open: initially }: { readonly explana
           {experiment?.name ?? explanation.experiment.key}
         </span>
         <VariationName index={index} name={explanation.variation} />
-        <span className={takesPart ? styles.in : styles.why}>{reasonWords(explanation.reason)}</span>
+        <span className={takesPart(explanation.reason) ? styles.in : styles.why}>{reasonWords(explanation.reason)}</span>
       </button>
       {open && (
         <div className={styles.steps}>

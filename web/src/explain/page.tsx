@@ -14,6 +14,7 @@ import { Panel } from '../ui/panel'
 import { Empty, Loading, ProblemNote } from '../ui/states'
 import { Answers } from './answers'
 import styles from './explain.module.css'
+import { takesPart } from './words'
 import { bodyOf, type Question } from './snippets'
 import { Snippets } from './snippets-panel'
 
@@ -51,7 +52,7 @@ export default function ExplainPage() {
     placeholderData: keepPreviousData,
     retry: false,
   })
-  const shown = data?.explanations.filter((one) => !onlyIn || one.reason === 'SPLIT' || one.reason === 'OVERRIDE') ?? []
+  const shown = data?.explanations.filter((one) => !onlyIn || takesPart(one.reason)) ?? []
 
   return (
     <Page title="Explain" about="Which variation somebody gets, now or at any past moment, and which record of the ledger made it so.">

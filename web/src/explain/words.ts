@@ -45,3 +45,6 @@ export function stepWords(step: Step): string {
       return `The split gives ${step.variation ?? ''}: ${slot} is in ${(step.ranges ?? []).map((range) => `${count(range.from)}–${count(range.to)}`).join(', ')}`
   }
 }
+
+/** takesPart says whether a unit with this reason is in the experiment. */
+export const takesPart = (reason: Explanation['reason']): boolean => reason === 'SPLIT' || reason === 'OVERRIDE'

@@ -64,7 +64,7 @@ function Replicas({ system }: { readonly system: System }) {
   return (
     <Panel title="Replicas" about="assay serve: the control plane, with an edge beside it" flush>
       <div tabIndex={0} role="region" aria-label="Replicas">
-        <Table aria-label="Replicas">
+        <Table stacked aria-label="Replicas">
           <thead>
             <tr>
               <th scope="col">Server</th>
@@ -96,15 +96,15 @@ function Replicas({ system }: { readonly system: System }) {
                     </span>
                   )}
                 </td>
-                <td className="soft">{replica.version}</td>
-                <td data-number>{count(replica.position)}</td>
-                <td>{lagWords(replica.lag, replica.lag_seconds)}</td>
-                <td>{replica.redis ? `${stateWords[replica.redis.state]}, ${lagWords(replica.redis.lag, replica.redis.lag_seconds)}` : <span className="faint">none</span>}</td>
-                <td data-number>{count(replica.listeners)}</td>
-                <td data-number>
+                <td data-label="Version" className="soft">{replica.version}</td>
+                <td data-label="Position" data-number>{count(replica.position)}</td>
+                <td data-label="Lag">{lagWords(replica.lag, replica.lag_seconds)}</td>
+                <td data-label="Redis, as it sees it">{replica.redis ? `${stateWords[replica.redis.state]}, ${lagWords(replica.redis.lag, replica.redis.lag_seconds)}` : <span className="faint">none</span>}</td>
+                <td data-label="Listeners" data-number>{count(replica.listeners)}</td>
+                <td data-label="Started" data-number>
                   <Time at={replica.started_at} />
                 </td>
-                <td data-number>
+                <td data-label="Heard of" data-number>
                   <Seen at={replica.seen_at} now={system.server_time} />
                 </td>
               </tr>
@@ -125,7 +125,7 @@ function Edges({ system }: { readonly system: System }) {
         </Empty>
       ) : (
         <div tabIndex={0} role="region" aria-label="Edges">
-          <Table aria-label="Edges">
+          <Table stacked aria-label="Edges">
             <thead>
               <tr>
                 <th scope="col">Edge</th>
@@ -150,17 +150,17 @@ function Edges({ system }: { readonly system: System }) {
               {system.edges.map((edge) => (
                 <tr key={edge.id}>
                   <td className="code">{edge.id}</td>
-                  <td className="soft">{edge.version}</td>
-                  <td data-number>{count(edge.position)}</td>
-                  <td>{lagWords(edge.lag)}</td>
-                  <td>
+                  <td data-label="Version" className="soft">{edge.version}</td>
+                  <td data-label="Position" data-number>{count(edge.position)}</td>
+                  <td data-label="Lag">{lagWords(edge.lag)}</td>
+                  <td data-label="Fed by">
                     {edge.source} {edge.stale && <Badge tone="warn">stale</Badge>}
                   </td>
-                  <td data-number>{count(edge.listeners)}</td>
-                  <td data-number>
+                  <td data-label="Listeners" data-number>{count(edge.listeners)}</td>
+                  <td data-label="Started" data-number>
                     <Time at={edge.started_at} />
                   </td>
-                  <td data-number>
+                  <td data-label="Heard of" data-number>
                     <Seen at={edge.seen_at} now={system.server_time} />
                   </td>
                 </tr>
@@ -190,7 +190,7 @@ function Projections({ system }: { readonly system: System }) {
   return (
     <Panel title="Projections" about="What is derived from the ledger, and can be derived again" flush>
       <div tabIndex={0} role="region" aria-label="Projections">
-        <Table aria-label="Projections">
+        <Table stacked aria-label="Projections">
           <thead>
             <tr>
               <th scope="col">Projection</th>
@@ -206,15 +206,15 @@ function Projections({ system }: { readonly system: System }) {
             {system.projections.map((projection) => (
               <tr key={`${projection.name} ${projection.runner ?? ''}`}>
                 <td>{projectionNames[projection.name] ?? projection.name}</td>
-                <td>
+                <td data-label="State">
                   <span className="row">
                     <Dot state={projection.state} />
                     {stateWords[projection.state]}
                   </span>
                 </td>
-                <td data-number>{count(projection.position)}</td>
-                <td>{lagWords(projection.lag, projection.lag_seconds)}</td>
-                <td className="code soft">{projection.runner ?? 'all'}</td>
+                <td data-label="Position" data-number>{count(projection.position)}</td>
+                <td data-label="Lag">{lagWords(projection.lag, projection.lag_seconds)}</td>
+                <td data-label="Kept by" className="code soft">{projection.runner ?? 'all'}</td>
               </tr>
             ))}
           </tbody>

@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
-import { Link } from 'wouter'
+import { Link, useLocation } from 'wouter'
 import { ledgerStartQuery } from '../history/start'
 import { Badge } from '../ui/badge'
 import { Button } from '../ui/button'
 import { useDownloadCSV } from '../ui/download'
+import { TextInput } from '../ui/field'
 import { count, date } from '../ui/format'
 import { Page } from '../ui/page'
 import { Panel } from '../ui/panel'
@@ -18,6 +19,7 @@ import { Year } from './year'
 /** The calendar of daily reports: how much changed on each day of a year, and how many were active. */
 export default function CalendarPage() {
   const { data: start } = useQuery(ledgerStartQuery)
+  const [, navigate] = useLocation()
   const today = dateOf(Date.now())
   const yearAgo = shift(today, -yearLength)
   const from = start === undefined || dateOf(start) < yearAgo ? yearAgo : dateOf(start)
@@ -28,10 +30,22 @@ export default function CalendarPage() {
       title="Daily report"
       about="Exact by construction: each day closes once, by position in the ledger, and a final report never changes. Days are UTC."
       actions={
-        <Button onClick={() => download('/reports/daily', { from, to: today }, `assay-${from}-to-${today}.csv`)}>
-          <Download size={15} aria-hidden />
-          CSV
-        </Button>
+        <>
+          <TextInput
+            type="date"
+            className={styles.day}
+            aria-label="Open the report of a day"
+            min={from}
+            max={today}
+            onChange={({ target }) => {
+              if (target.value !== '' && target.validity.valid) navigate(`/console/reports/${target.value}`)
+            }}
+          />
+          <Button onClick={() => download('/reports/daily', { from, to: today }, `assay-${from}-to-${today}.csv`)}>
+            <Download size={15} aria-hidden />
+            CSV
+          </Button>
+        </>
       }
     >
       {days ? (

@@ -34,7 +34,7 @@ export default function DayPage() {
     <Page
       narrow
       title={valid ? dateWords(date) : date}
-      crumbs={[{ href: '/console/reports', text: 'Daily report' }]}
+      parent={{ href: '/console/reports', text: 'Daily report' }}
       beside={report && <State final={report.final} />}
       about={report && (report.final ? 'The day is closed: this report never changes.' : 'The day is not over: this report is as of now.')}
       actions={

@@ -1,3 +1,4 @@
+import { ChevronLeft } from 'lucide-react'
 import { useEffect, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import styles from './page.module.css'
@@ -8,14 +9,14 @@ export interface PageProps {
   readonly beside?: ReactNode
   readonly about?: ReactNode
   readonly actions?: ReactNode
-  /** Where one comes from. */
-  readonly crumbs?: readonly { readonly href: string; readonly text: string }[]
+  /** The page that this one belongs to. */
+  readonly parent?: { readonly href: string; readonly text: string }
   readonly narrow?: boolean
   readonly children: ReactNode
 }
 
 /** Page is the frame of every page: its title names the document too. */
-export function Page({ title, beside, about, actions, crumbs = [], narrow = false, children }: PageProps) {
+export function Page({ title, beside, about, actions, parent, narrow = false, children }: PageProps) {
   useEffect(() => {
     document.title = `${title} · Assay`
   }, [title])
@@ -23,14 +24,12 @@ export function Page({ title, beside, about, actions, crumbs = [], narrow = fals
     <div className={`${styles.page} ${narrow ? styles.narrow : ''}`}>
       <header className={styles.head}>
         <div className={styles.titles}>
-          {crumbs.length > 0 && (
-            <nav className={styles.crumbs} aria-label="Breadcrumb">
-              {crumbs.map((crumb) => (
-                <span key={crumb.href} className="row">
-                  <Link href={crumb.href}>{crumb.text}</Link>
-                  <span aria-hidden>/</span>
-                </span>
-              ))}
+          {parent && (
+            <nav className={styles.parent} aria-label="Breadcrumb">
+              <Link href={parent.href}>
+                <ChevronLeft size={14} aria-hidden />
+                {parent.text}
+              </Link>
             </nav>
           )}
           <div className={styles.title}>

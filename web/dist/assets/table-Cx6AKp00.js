@@ -1,1 +1,0 @@
-import{Kt as e}from"./console-CSiwSCGw.js";var t={table:`_table_1rx41_1`},n=e();function r({className:e,...r}){return(0,n.jsx)(`table`,{...r,className:[t.table,e].filter(Boolean).join(` `)})}export{r as t};
