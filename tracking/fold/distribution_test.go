@@ -1,6 +1,8 @@
 package fold_test
 
 import (
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -99,6 +101,35 @@ func TestStatementsCanBeDistributed(t *testing.T) {
 		if word := refused.Find(text); word != nil && !strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s: %s", file, word)
 		}
+	}
+}
+
+// spread puts the tables that grow with events into partitions by what docs/scale.md
+// distributes them by: the nearest to shards on nodes that Postgres has. A unique
+// index without that column would be refused.
+func (b *bench) spread(t *testing.T) {
+	t.Helper()
+	by, _ := distributed(t)
+	app, err := url.Parse(b.ledger.App)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := func(table string) {
+		for i := range 4 {
+			b.execute(t, fmt.Sprintf(`create table %[1]s_part%[2]d partition of %[1]s for values with (modulus 4, remainder %[2]d)`, table, i))
+		}
+	}
+	for _, table := range []string{"track_units", "tracked_ids"} {
+		b.execute(t, fmt.Sprintf(`alter table %[1]s rename to whole; alter table whole rename constraint %[1]s_pkey to whole_pkey;
+			create table %[1]s (like whole including all) partition by hash (%[2]s);
+			drop table whole; grant select, insert, update, delete on %[1]s to %[3]s`, table, by[table], pgx.Identifier{app.User.Username()}.Sanitize()))
+		parts(table)
+	}
+	for _, day := range columns(t, b, `select inhrelid::regclass::text from pg_inherits where inhparent = 'tracked'::regclass`) {
+		bounds := b.rows(t, `select pg_get_expr(relpartbound, oid) from pg_class where oid = '`+day+`'::regclass`)
+		b.execute(t, fmt.Sprintf(`drop table %[1]s; create table %[1]s partition of tracked %[2]s partition by hash (%[3]s)`,
+			day, strings.Trim(strings.ReplaceAll(bounds, `""`, `"`), `()"`)+")", by["tracked"]))
+		parts(day)
 	}
 }
 

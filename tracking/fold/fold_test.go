@@ -48,7 +48,7 @@ func drawScenario(t *rapid.T) scenario {
 // plans depend on changes; in half of the runs sessions end at any moment. What is
 // counted in the end is what the model counts of all facts, what a recount counts,
 // and what a rebuild counts, to the last bit; in half of the runs less dimensions that
-// have come to have too many values.
+// have come to have too many values, and in half with tables that are spread by unit.
 func TestCountsExactly(t *testing.T) {
 	for seed := range 4 {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -57,6 +57,9 @@ func TestCountsExactly(t *testing.T) {
 			b := newBench(t)
 			if seed >= 2 {
 				b.values = 2 // some dimensions are too wide
+			}
+			if seed%3 == 0 {
+				b.spread(t)
 			}
 			experiments := b.prepare(t, &s)
 			for range 2 {
