@@ -23,30 +23,40 @@ import (
 
 // BenchmarkResults reads over HTTP what two experiments have shown, with 100,000
 // and 10,000,000 events of 10 a unit, over 30 days, by five metrics of as many
-// kinds: just after something was tracked, and at rest. They take turns.
+// kinds: just after something was tracked, and at rest; with a look at the end of
+// each of 40 days too, and then the first time, when the boundaries are not known
+// yet. They take turns.
 func BenchmarkResults(b *testing.B) {
 	l := durable(b)
 	p := serve(b, l, "")
 	pool := open(b, l.Owner, 2)
 	c := p.dial(b)
 	p.defineMetrics(b)
-	few := p.history(b, pool, "few", 100_000)
-	many := p.history(b, pool, "many", 10_000_000)
+	few, many := p.history(b, pool, "few", 100_000, 0), p.history(b, pool, "many", 10_000_000, 0)
+	fewLooks, manyLooks := p.history(b, pool, "few-looks", 100_000, 40), p.history(b, pool, "many-looks", 10_000_000, 40)
 	for _, tt := range []struct {
-		name  string
-		fresh bool
-	}{{"afterEvents", true}, {"atRest", false}} {
+		name      string
+		few, many string
+		fresh     bool
+	}{
+		{"afterEvents", few, many, true},
+		{"atRest", few, many, false},
+		{"looks/afterEvents", fewLooks, manyLooks, true},
+		{"looks/atRest", fewLooks, manyLooks, false},
+	} {
 		b.Run(tt.name, func(b *testing.B) {
+			first := c.results(b, tt.many)
 			var small, large []float64
 			for b.Loop() {
 				for range 10 {
 					if tt.fresh {
 						execute(b, pool, `update track_rounds set batch = batch + 1, target = target + 1 where state = 'serving'`)
 					}
-					small = append(small, c.results(b, few))
-					large = append(large, c.results(b, many))
+					small = append(small, c.results(b, tt.few))
+					large = append(large, c.results(b, tt.many))
 				}
 			}
+			b.ReportMetric(first*1e3, "first-ms")
 			b.ReportMetric(median(small)*1e3, "100k-ms")
 			b.ReportMetric(median(large)*1e3, "10M-ms")
 			b.ReportMetric(quantile(large, 0.99)*1e3, "10M-p99-ms")
@@ -82,13 +92,17 @@ func (p *plane) defineMetrics(b *testing.B) {
 }
 
 // history makes an experiment that had so many events, as if they had been
-// counted.
-func (p *plane) history(b *testing.B, pool *pgxpool.Pool, key string, events int) string {
+// counted, with a planned end after so many days if any.
+func (p *plane) history(b *testing.B, pool *pgxpool.Pool, key string, events, maxDays int) string {
 	b.Helper()
 	ctx := context.Background()
+	analysis := `{"dimensions":["country"]}`
+	if maxDays > 0 {
+		analysis = fmt.Sprintf(`{"dimensions":["country"],"max_days":%d}`, maxDays)
+	}
 	made, err := p.commands.CreateExperiment(ctx, commands.Call{}, []byte(`{"name":"`+key+`","metrics":[
 		{"metric":"buys","role":"primary"},{"metric":"orders","role":"secondary"},{"metric":"spend","role":"secondary"},
-		{"metric":"basket","role":"secondary"},{"metric":"speed","role":"guardrail"}],"analysis":{"dimensions":["country"]}}`))
+		{"metric":"basket","role":"secondary"},{"metric":"speed","role":"guardrail"}],"analysis":`+analysis+`}`))
 	if err != nil {
 		b.Fatal(err)
 	}

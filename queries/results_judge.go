@@ -21,7 +21,10 @@ type judgement struct {
 	order []int
 	// results are of each metric of the plan, all units together.
 	results []stats.Result
-	// looks are those of a planned end, and daily what they saw of each metric.
+	// asked are metrics whose series is wanted besides the primary ones'.
+	asked []string
+	// looks are those of a planned end, and daily what they saw of each metric: all
+	// of them of one with a series, of others the last alone.
 	looks *looks
 	daily [][]stats.Result
 }
@@ -31,7 +34,7 @@ func (r *results) judge(u *ruling, c *counted, pair Pair, o ResultsOptions) (*Re
 	if err := checkResults(u, o); err != nil {
 		return nil, err
 	}
-	j := &judgement{ruling: u, counts: c.counts, rule: u.story.rule.Analysis.OrDefault(), bounds: r.bounds}
+	j := &judgement{ruling: u, counts: c.counts, rule: u.story.rule.Analysis.OrDefault(), bounds: r.bounds, asked: o.Metrics}
 	analysis := u.story.rule.Analysis
 	if stats.Method(analysis.Method) == stats.Sequential && j.rule.MaxDays > 0 {
 		j.looks = looksOf(j.days, j.wholeDays(), j.rule.MaxDays)
@@ -49,7 +52,7 @@ func (r *results) judge(u *ruling, c *counted, pair Pair, o ResultsOptions) (*Re
 	for _, i := range j.order {
 		m := j.metric(i, j.results[i], true)
 		m.Power = j.power(i, j.results[i], doc.Days)
-		if m.Role == "primary" || slices.Contains(o.Metrics, m.Metric) {
+		if j.hasSeries(m.Metric) {
 			m.Series = j.series(i)
 		}
 		doc.Metrics = append(doc.Metrics, m)
@@ -121,6 +124,11 @@ func (j *judgement) role(metric string) (role string, added bool) {
 		return role, false
 	}
 	return find(j.last.Metrics), true
+}
+
+func (j *judgement) hasSeries(metric string) bool {
+	role, _ := j.role(metric)
+	return role == "primary" || slices.Contains(j.asked, metric)
 }
 
 // analyze compares the variations by each metric. Primary metrics share the

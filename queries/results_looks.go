@@ -71,18 +71,20 @@ func (r *results) boundary(plan stats.GroupPlan) (stats.GroupBoundary, stats.Sta
 }
 
 // look judges a metric at the end of each day that is shown, the last of which is
-// that of the last look.
+// that of the last look; without a series, at the last alone.
 func (j *judgement) look(i int) []stats.Result {
 	m := &j.plan.Metrics[i]
 	if j.looks.shown == 0 {
 		return stats.AnalyzeLooks(j.spec(m.Key), j.looks.plan, []stats.Look{{Epochs: j.arms(m, nobody)}})
 	}
+	plan := j.looks.plan
+	plan.LastOnly = !j.hasSeries(m.Key)
 	so := j.cumulative(m.Key)
 	states := make([]stats.Look, j.looks.shown)
 	for day := range states {
 		states[day] = stats.Look{Step: j.looks.steps[day], Epochs: j.arms(m, so.then(day))}
 	}
-	return stats.AnalyzeLooks(j.spec(m.Key), j.looks.plan, states)
+	return stats.AnalyzeLooks(j.spec(m.Key), plan, states)
 }
 
 // test says how the numbers are to be read.

@@ -16,6 +16,9 @@ type Looks struct {
 	// Boundary computes boundaries; nil is GroupPlan.Boundary. Who judges the same
 	// looks again and again may remember them.
 	Boundary func(GroupPlan) (GroupBoundary, Status)
+	// LastOnly asks for the result of the last look alone, which takes a fraction of
+	// the time: of those before it counts what was known. Their results are zero.
+	LastOnly bool
 }
 
 // A Look is the state of a metric when so many steps of the planned time are over.
@@ -76,14 +79,22 @@ func AnalyzeLooks(spec Spec, plan Looks, looks []Look) []Result {
 			weights[l][i] = pairs[l].weights
 		}
 		claims := plan.claims(spec.Alpha, looks, pairs)
-		for l, p := range pairs {
-			results[l].Comparisons = append(results[l].Comparisons, p.compare(spec, claims[l]))
+		for l := plan.first(len(looks)); l < len(looks); l++ {
+			results[l].Comparisons = append(results[l].Comparisons, pairs[l].compare(spec, claims[l]))
 		}
 	}
-	for l, look := range looks {
-		results[l].summarize(look.Epochs, weights[l])
+	for l := plan.first(len(looks)); l < len(looks); l++ {
+		results[l].summarize(looks[l].Epochs, weights[l])
 	}
 	return results
+}
+
+// first is the first of so many looks whose result is wanted.
+func (l Looks) first(looks int) int {
+	if l.LastOnly {
+		return max(looks-1, 0)
+	}
+	return 0
 }
 
 func sameArms(looks []Look) bool {
@@ -246,6 +257,9 @@ func (g groupTest) logP() float64 {
 
 func (g groupTest) reach(level float64) float64 {
 	nominal := g.curve.nominal(math.Log(level))
+	if p := math.Exp(nominal - math.Ln2); p > 1e-300 {
+		return normISF(p)
+	}
 	return root(func(z float64) float64 { return nominal - math.Ln2 - normLogSF(z) }, 0, 1e6)
 }
 

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -157,5 +158,20 @@ func BenchmarkLooks(b *testing.B) {
 	looks := looksOf(28, ProportionArm{280_000, 28_000}, ProportionArm{280_000, 28_500})
 	for b.Loop() {
 		AnalyzeLooks(Spec{}, Looks{Planned: 28}, looks)
+	}
+}
+
+// TestTheLastLookAloneIsTheSame asks for no more than the last result.
+func TestTheLastLookAloneIsTheSame(t *testing.T) {
+	looks := looksOf(9, ProportionArm{100_000, 5000}, ProportionArm{100_000, 5250})
+	all := AnalyzeLooks(Spec{}, Looks{Planned: 14}, looks)
+	last := AnalyzeLooks(Spec{}, Looks{Planned: 14, LastOnly: true}, looks)
+	if len(last) != len(all) || !reflect.DeepEqual(last[8].Arms, all[8].Arms) || len(last[0].Arms[0].Status) > 0 {
+		t.Errorf("the last is %+v of %d, not %+v of %d", last[8].Arms, len(last), all[8].Arms, len(all))
+	}
+	a, b := all[8].Comparisons[0], last[8].Comparisons[0]
+	a.procedure, b.procedure = nil, nil
+	if !reflect.DeepEqual(a, b) {
+		t.Errorf("%+v, alone %+v", a, b)
 	}
 }
