@@ -192,9 +192,9 @@ func (f *Folder) addPlans(ctx context.Context, tx pgx.Tx, generation int, phases
 	}
 	// All in one order: two that add the same plans must not wait for each other.
 	for i, key := range keys {
-		_, err = tx.Exec(ctx, `insert into track_plans (generation, experiment_id, phase, position, doc, hash, state)
-			values ($1, $2, $3, $4, $5, $6, 'serving') on conflict do nothing`,
-			generation, key.experiment, key.phase, position, docs[i], hashOf(docs[i]))
+		_, err = tx.Exec(ctx, `insert into track_plans (generation, experiment_id, phase, position, doc, state)
+			values ($1, $2, $3, $4, $5, 'serving') on conflict do nothing`,
+			generation, key.experiment, key.phase, position, docs[i])
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,7 +50,7 @@ func ReadDimension(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID
 	return read(ctx, pool, experiment, phase, func(ctx context.Context, tx pgx.Tx, plan int64, r *Reading) (err error) {
 		var most []string
 		var all int
-		if dimension != "" {
+		if dimension != "" && !slices.Contains(r.Wide, dimension) {
 			if most, all, err = mostUnits(ctx, tx, plan, dimension); err != nil {
 				return err
 			}
@@ -85,7 +87,12 @@ func read(ctx context.Context, pool *pgxpool.Pool, experiment uuid.UUID, phase i
 		if r.Wide, err = wideAt(ctx, tx, &r.Plan, r.Batch); err != nil {
 			return err
 		}
-		return cells(ctx, tx, *plan, &r)
+		if err := cells(ctx, tx, *plan, &r); err != nil {
+			return err
+		}
+		// A process of an older version may still count by them.
+		maps.DeleteFunc(r.Cells, func(key tally.CellKey, _ tally.Cell) bool { return slices.Contains(r.Wide, key.Dimension) })
+		return nil
 	})
 	return r, err
 }

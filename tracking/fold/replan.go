@@ -96,11 +96,11 @@ func (f *Folder) replanOne(ctx context.Context, tx pgx.Tx, generation int, key p
 // addBuilding adds a plan that is to be filled.
 func addBuilding(ctx context.Context, tx pgx.Tx, generation int, key phaseKey, position int64, doc []byte) error {
 	_, err := tx.Exec(ctx, `with p as (
-			insert into track_plans (generation, experiment_id, phase, position, doc, hash, state)
-			values ($1, $2, $3, $4, $5, $7, 'building') returning plan
+			insert into track_plans (generation, experiment_id, phase, position, doc, state)
+			values ($1, $2, $3, $4, $5, 'building') returning plan
 		)
 		insert into track_builds (plan, shard, unit_id, done) select plan, generate_series(0, $6::int - 1), '', false from p`,
-		generation, key.experiment, key.phase, position, doc, tracking.Shards, hashOf(doc))
+		generation, key.experiment, key.phase, position, doc, tracking.Shards)
 	return err
 }
 

@@ -40,17 +40,12 @@ func wideAt(ctx context.Context, q eventstore.Querier, plan *tally.Plan, batch i
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.Query(ctx, `select dimension from track_wide where plan = $1 and batch <= $2 order by dimension`, hashOf(doc), batch)
+	hash := sha256.Sum256(doc)
+	rows, err := q.Query(ctx, `select dimension from track_wide where plan = $1 and batch <= $2 order by dimension`, hash[:], batch)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-// hashOf is the hash of a plan's document.
-func hashOf(doc []byte) []byte {
-	sum := sha256.Sum256(doc)
-	return sum[:]
 }
 
 // narrow records which of the dimensions have too many values as of a batch, and
@@ -64,13 +59,20 @@ func (f *Folder) narrow(ctx context.Context, tx pgx.Tx, batch int64, dimensions 
 	for i, of := range dimensions {
 		plans[i], names[i] = of.plan, of.dimension
 	}
-	_, err := tx.Exec(ctx, `insert into track_wide (plan, dimension, batch)
+	rows, err := tx.Query(ctx, `insert into track_wide (plan, dimension, batch)
 		select p.hash, k.dimension, $3 from unnest($1::bigint[], $2::text[]) k (plan, dimension) join track_plans p on p.plan = k.plan
 		where (select count(distinct c.value) from track_cells c
 			where c.plan = k.plan and c.dimension = k.dimension and c.metric = '') > $4
-		on conflict do nothing`, plans, names, batch, f.cfg.Values)
+		on conflict do nothing returning dimension`, plans, names, batch, f.cfg.Values)
 	if err != nil {
 		return err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		f.cfg.Log.WarnContext(ctx, "dimensions have too many values to be counted by", "dimensions", found, "batch", batch)
 	}
 	_, err = tx.Exec(ctx, `delete from track_cells c
 		using unnest($1::bigint[], $2::text[]) k (plan, dimension), track_plans p, track_wide w
