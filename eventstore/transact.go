@@ -292,6 +292,22 @@ func (g *group) queueFresh(b *pgx.Batch) {
 		actors, keys, hashes, answers, positions, g.now)
 }
 
+// insertRecords has unnest in the select list: in FROM each column fills a store of
+// 16 KB first, which cost more than the rows.
+var insertRecords = NewStatement(`with head as (
+		update event_head set position = $19, recorded_at = $15, hash = $20
+		where position = $16 and hash = $17 and $15 >= recorded_at and ($18::interval is null
+			or $15 <= greatest(ledger_clock(), recorded_at) and $15 >= ledger_clock() - $18)
+		returning ledger_clock() as clock
+	), appended as (
+		insert into events (` + columns + `)
+		select unnest($1::bigint[]), unnest($2::text[]), unnest($3::int[]), unnest($4::text[]), unnest($5::int[]),
+			unnest($6::json[]), unnest($7::bytea[]), unnest($8::uuid[]), unnest($9::text[]), unnest($10::text[]),
+			unnest($11::text[]), unnest($12::text[]), unnest($13::text[]), $15, unnest($14::bytea[])
+		from head
+	)
+	select 1 / count(*), max(clock), pg_notify($21, $19::bigint::text) from head`)
+
 // queueRecords inserts the records, moves the head to the last of them and
 // notifies the channel: one statement for any number. It fails where they do not
 // follow from the head, or their time is not the ledger's.
@@ -322,21 +338,7 @@ func (g *group) queueRecords(b *pgx.Batch) {
 		actors[i], keyIDs[i], reasons[i] = r.Actor, r.KeyID, r.Reason
 		requests[i], cors[i], hashes[i] = r.RequestID, r.CorrelationID, r.Hash[:]
 	}
-	// unnest in the select list: in FROM each column fills a store of 16 KB first,
-	// which cost more than the rows.
-	b.Queue(`with head as (
-			update event_head set position = $19, recorded_at = $15, hash = $20
-			where position = $16 and hash = $17 and $15 >= recorded_at and ($18::interval is null
-				or $15 <= greatest(ledger_clock(), recorded_at) and $15 >= ledger_clock() - $18)
-			returning ledger_clock() as clock
-		), appended as (
-			insert into events (`+columns+`)
-			select unnest($1::bigint[]), unnest($2::text[]), unnest($3::int[]), unnest($4::text[]), unnest($5::int[]),
-				unnest($6::json[]), unnest($7::bytea[]), unnest($8::uuid[]), unnest($9::text[]), unnest($10::text[]),
-				unnest($11::text[]), unnest($12::text[]), unnest($13::text[]), $15, unnest($14::bytea[])
-			from head
-		)
-		select 1 / count(*), max(clock), pg_notify($21, $19::bigint::text) from head`,
+	insertRecords.Queue(b,
 		positions, streams, versions, types, schemas, data, dataHash, commands,
 		actors, keyIDs, reasons, requests, cors, hashes, last.RecordedAt,
 		first.Position-1, g.before[:], g.slack, last.Position, last.Hash[:], g.store.channel()).

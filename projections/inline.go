@@ -39,7 +39,7 @@ func (r *rows) queue(b *pgx.Batch, suffix string) {
 // statement: most of a statement's cost is that it is one. Every record has a
 // day, so there is always something to write.
 func queueExperiments(b *pgx.Batch, suffix string, r *rows) {
-	b.Queue(`with experiment as (
+	eventstore.NewStatement(`with experiment as (
 			insert into experiments`+suffix+` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
 			select unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::json[]),
 				unnest($6::int[]), unnest($7::bigint[]), unnest($8::timestamptz[]), unnest($9::timestamptz[]), unnest($10::bool[])
@@ -59,7 +59,7 @@ func queueExperiments(b *pgx.Batch, suffix string, r *rows) {
 			unnest($26::bigint[]), unnest($27::bigint[]), unnest($28::bytea[])
 		on conflict (date) do update set active = excluded.active, inactive = excluded.inactive,
 			changed_experiments = excluded.changed_experiments, total_changes = excluded.total_changes,
-			from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`,
+			from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`).Queue(b,
 		slices.Concat(experimentColumns(r.experiments), statusColumns(r.statuses), changeColumns(r.changes), dayColumns(r.days))...)
 }
 
