@@ -1,7 +1,7 @@
 import { QueryClientProvider, type QueryClient } from '@tanstack/react-query'
 import { Compass } from 'lucide-react'
 import { lazy, Suspense, type ComponentType } from 'react'
-import { Redirect, Route, Router, Switch } from 'wouter'
+import { Route, Router, Switch } from 'wouter'
 import type { State } from './api/ask-session'
 import { LiveProvider } from './api/live'
 import { SessionProvider, useSession } from './api/session'
@@ -65,12 +65,6 @@ function Content() {
           {pages.map(([path, component]) => (
             <Route key={path} path={path} component={component} />
           ))}
-          <Route path="/">
-            <Redirect to="/console/experiments" replace />
-          </Route>
-          <Route path="/console">
-            <Redirect to="/console/experiments" replace />
-          </Route>
           <Route>
             <Missing />
           </Route>

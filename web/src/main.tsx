@@ -43,6 +43,9 @@ async function answers(): Promise<void> {
   ])
 }
 
+// The front door leads to the experiments. Led there by a route the page would be drawn twice.
+if (location.pathname === '/' || location.pathname === '/console') history.replaceState(null, '', `/console/experiments${location.search}`)
+
 const root = document.getElementById('root')
 if (!root) throw new Error('the page has no #root')
 await Promise.race([answers(), new Promise((resolve) => setTimeout(resolve, patience - performance.now()))])

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { FlaskConical, History, Plus, SearchX } from 'lucide-react'
-import { useCallback, useDeferredValue, useMemo, useRef, useState } from 'react'
+import { useCallback, useMemo, useRef, useState } from 'react'
 import { useLocation, useSearchParams } from 'wouter'
 import { usePermission } from '../api/permission'
 import { experimentsAtQuery, experimentsQuery } from '../api/queries'
@@ -41,7 +41,7 @@ export default function ExperimentsPage() {
   const overview = useQuery({ ...overviewQuery, enabled: moment === null })
   const glances = moment === null ? overview.data : undefined
 
-  const filter = readFilter(params)
+  const filter = useMemo(() => readFilter(params), [params])
   const change = useCallback((next: Partial<Filter>) => setParams((now) => writeFilter(now, next), { replace: true }), [setParams])
   const toMoment = useCallback(
     (to: number | null) => setParams((before) => withParams(before, { at: to === null ? null : new Date(to).toISOString() }), { replace: true }),
@@ -53,10 +53,8 @@ export default function ExperimentsPage() {
   })
 
   const rows = useMemo(() => rowsOf(experiments ?? [], new Map(Array.from(glances ?? [], ([id, glance]) => [id, glance.verdict ? short(glance.verdict) : '']))), [experiments, glances])
-  const shownParams = useDeferredValue(params)
-  const shownFilter = useMemo(() => readFilter(shownParams), [shownParams])
-  const inOrder = useMemo(() => ordered(rows, shownFilter.sort), [rows, shownFilter.sort])
-  const shown = useMemo(() => select(inOrder, shownFilter), [inOrder, shownFilter])
+  const inOrder = useMemo(() => ordered(rows, filter.sort), [rows, filter.sort])
+  const shown = useMemo(() => select(inOrder, filter), [inOrder, filter])
   const sort = useCallback((sort: Filter['sort']) => change({ sort }), [change])
   const values = useMemo(() => {
     const all = experiments ?? []
@@ -115,7 +113,7 @@ export default function ExperimentsPage() {
         <>
           <Toolbar filter={filter} {...values} found={shown.length} total={rows.length} search={search} onChange={change} />
           {shown.length > 0 ? (
-            <Rows rows={shown} glances={glances} sort={shownFilter.sort} selected={selection} onSort={sort} onSelect={choose} />
+            <Rows rows={shown} glances={glances} sort={filter.sort} selected={selection} onSort={sort} onSelect={choose} />
           ) : (
             <Panel>
               <Empty icon={SearchX} title="No experiment fits" actions={<Button onClick={() => setParams(new URLSearchParams(), { replace: true })}>Show all</Button>}>
