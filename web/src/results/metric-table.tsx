@@ -1,7 +1,7 @@
 import { TriangleAlert } from 'lucide-react'
 import { Fragment } from 'react'
 import type { Results } from '../api/queries'
-import { count, percent, pValue, signedPercent, significant } from '../ui/format'
+import { chance, count, pValue, signedPercent, significant } from '../ui/format'
 import { Tooltip } from '../ui/tooltip'
 import { VariationName } from '../ui/variation'
 import { Axis, Interval } from './interval'
@@ -166,7 +166,7 @@ function Lift({ result, way }: { readonly result: VariationResult; readonly way:
 }
 
 function Certainty({ results, result }: { readonly results: Results; readonly result: VariationResult }) {
-  const win = result.chance_to_win === null ? null : percent(result.chance_to_win, result.chance_to_win > 0.99 || result.chance_to_win < 0.01 ? 2 : 0)
+  const win = result.chance_to_win === null ? null : chance(result.chance_to_win)
   if (results.method === 'bayesian') {
     return (
       <>

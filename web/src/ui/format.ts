@@ -44,6 +44,13 @@ export function pValue(p: number): string {
   return p.toFixed(p < 0.01 ? 4 : 3)
 }
 
+/** chance writes a probability as a percentage, which is never all or nothing. */
+export function chance(p: number): string {
+  if (p < 0.0001) return '< 0.01%'
+  if (p > 0.9999) return '> 99.99%'
+  return percent(p, p < 0.01 || p > 0.99 ? 2 : 0)
+}
+
 /** dateTime is in UTC, as the ledger is. */
 export const dateTime = (at: string | number | Date): string => `${dateTimeFormat.format(new Date(at))} UTC`
 
