@@ -8,10 +8,12 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
@@ -295,6 +297,43 @@ func TestFollowerOutlivesPostgres(t *testing.T) {
 
 // Restored to an earlier moment, with another history after it or none, the
 // ledger is read anew.
+// What this process appended its follower was handed: it does not ask Postgres for it.
+func TestFollowerReadsNothingTwice(t *testing.T) {
+	ledger := ledgertest.New(t)
+	var reads reads
+	pool, err := eventstore.Open(t.Context(), ledger.App, eventstore.PoolConfig{Tracer: &reads})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	r := follow(t, ledger, pool)
+	const n = 200
+	for i := range n {
+		if _, err := r.CreateExperiment(t.Context(), commands.Call{}, fmt.Appendf(nil, `{"name":"e%d"}`, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.follower.Wait(t.Context(), n); err != nil {
+		t.Error(err)
+	}
+	// Once a second it makes sure that nothing was missed.
+	if got := reads.Load(); got > n/4 {
+		t.Errorf("%d reads of records for %d appends", got, n)
+	}
+}
+
+// reads counts queries for records.
+type reads struct{ atomic.Int64 }
+
+func (r *reads) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(query.SQL, "from events where position >") {
+		r.Add(1)
+	}
+	return ctx
+}
+
+func (*reads) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
 func TestFollowerOfARewrittenLedger(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]int{"shorter": 0, "as long": 3, "longer": 9} {

@@ -34,7 +34,13 @@ type replica struct {
 // newReplica returns a replica whose store and follower run.
 func newReplica(t testing.TB, ledger ledgertest.Ledger) *replica {
 	t.Helper()
-	r := &replica{ledger: ledger, pool: ledger.Pool(t)}
+	return follow(t, ledger, ledger.Pool(t))
+}
+
+// follow is newReplica with a pool of the caller's.
+func follow(t testing.TB, ledger ledgertest.Ledger, pool *pgxpool.Pool) *replica {
+	t.Helper()
+	r := &replica{ledger: ledger, pool: pool}
 	r.store = eventstore.New(r.pool, eventstore.Config{
 		Inline:   projections.Inline{},
 		OnCommit: func(records []eventstore.Record) { r.follower.Offer(records) },
