@@ -44,9 +44,9 @@ fuzz-smoke:
 bench-smoke:
 	$(TESTENV) go test -vet=off -short -run '^$$' -bench . -benchtime 1x ./...
 
-# The long forms of the tests with faults.
+# The long forms of the tests with faults, one after the other: half an hour.
 soak:
-	ASSAY_SOAK=1 $(TESTENV) go test ./internal/fault/... ./internal/edgefault/... ./internal/trackfault/... ./tracking/... -run Soak -timeout 60m -v
+	ASSAY_SOAK=1 $(TESTENV) go test -p 1 ./internal/fault/... ./internal/edgefault/... ./internal/trackfault/... ./tracking/... -run Soak -timeout 60m -v
 
 bench:
 	go test -run '^$$' -bench . -timeout 60m ./bench ./evaluator ./targeting
