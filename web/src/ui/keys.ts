@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react'
+import { useLayoutEffect, useRef } from 'react'
 
 /** typing says whether keys now write text somewhere. */
 export function typing(target: EventTarget | null): boolean {
@@ -40,10 +40,11 @@ function press(event: KeyboardEvent): void {
  */
 export function useShortcuts(shortcuts: Shortcuts): void {
   const entry = useRef(shortcuts)
-  useEffect(() => {
+  // What can be seen answers to its keys: an effect would come after it was painted.
+  useLayoutEffect(() => {
     entry.current = shortcuts
   })
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (registered.push(entry) === 1) document.addEventListener('keydown', press)
     return () => {
       registered.splice(registered.indexOf(entry), 1)

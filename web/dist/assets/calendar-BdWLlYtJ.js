@@ -1,0 +1,1 @@
+export{n as State,t as default,r as range}from"./calendar-vhdrimHa.js";

@@ -1,1 +1,0 @@
-export{n as State,t as default,r as range}from"./calendar-upHFf-Cf.js";

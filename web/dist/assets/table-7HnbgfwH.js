@@ -1,1 +1,0 @@
-import{qt as e}from"./console-C9Srz1_k.js";var t={table:`_table_193z4_1`,stacked:`_stacked_193z4_11`},n=e();function r({stacked:e=!1,className:r,...i}){return(0,n.jsx)(`table`,{...i,className:[t.table,e&&t.stacked,r].filter(Boolean).join(` `)})}export{r as t};
