@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -16,9 +15,6 @@ const (
 	// clockSlack is by how much a time told so may be behind the clock once the
 	// lock is taken; it is never before it.
 	clockSlack = 250 * time.Millisecond
-	// movedOn is the SQLSTATE, division by zero, of records that do not follow
-	// from the ledger's head.
-	movedOn = "22012"
 )
 
 // reading is the ledger's clock as it was read last.
@@ -62,14 +58,8 @@ func (g *group) goAhead(ctx context.Context) (bool, error) {
 		s.catalog.Rollback()
 		return false, nil
 	}
-	b := &pgx.Batch{}
-	err := g.queue(b)
-	if err == nil {
-		// A batch without begin is a transaction that commits at its end.
-		err = g.send(ctx, b)
-	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == movedOn {
+	err := g.write(ctx)
+	if movedOn(err) {
 		s.alone = false
 		s.expect(0)
 		s.catalog.Rollback()
@@ -79,6 +69,12 @@ func (g *group) goAhead(ctx context.Context) (bool, error) {
 		s.catalog.Keep()
 	}
 	return true, err
+}
+
+// movedOn says that Postgres refused records which do not follow from the head.
+func movedOn(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23502" && pg.ColumnName == "recorded_at"
 }
 
 // later is the later of two times.

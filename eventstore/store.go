@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,10 @@ type Querier interface {
 type Inline interface {
 	// Load restores the catalog that the read models hold.
 	Load(ctx context.Context, q Querier) (*domain.Catalog, error)
-	// Queue writes what the records changed; the catalog already holds them.
-	Queue(b *pgx.Batch, c *domain.Catalog, records []Record) error
+	// Statements are all that Write may send.
+	Statements() []Statement
+	// Write sends what the records changed; the catalog already holds them.
+	Write(to Sender, c *domain.Catalog, records []Record) error
 }
 
 // Config of a Store; the zero value of each field but Inline has a default.
@@ -63,6 +66,10 @@ type Store struct {
 	// since. The writer alone uses both.
 	clock reading
 	alone bool
+	// encoder is the writer's alone, too.
+	encoder encoder
+	// statements are the SQL of all that the writer sends.
+	statements []string
 
 	mu      sync.Mutex
 	known   int64         // guarded by mu
@@ -132,7 +139,19 @@ func New(pool *pgxpool.Pool, cfg Config) *Store {
 		queue:   make(chan *request, 4*maxGroup),
 		metrics: newMetrics(cfg.Registry),
 		signal:  make(chan struct{}),
+
+		statements: everySQL(append(cfg.Inline.Statements(), insertRecords, insertFresh, commit)),
 	}
+}
+
+// everySQL is the SQL that statements may send, each once.
+func everySQL(statements []Statement) []string {
+	var all []string
+	for _, s := range statements {
+		all = append(all, s.many, s.one)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Run writes what Execute asks for and listens for what other processes

@@ -102,21 +102,32 @@ func (g *group) append(ctx context.Context) error {
 		return err
 	}
 	g.decide()
-	b := &pgx.Batch{}
-	if err := g.queue(b); err != nil {
-		return err
-	}
-	b.Queue("commit")
-	return g.send(ctx, b)
+	return g.write(ctx, commit)
 }
 
-// send has Postgres do the last of the transaction's batches.
-func (g *group) send(ctx context.Context, b *pgx.Batch) error {
-	results := g.conn.SendBatch(ctx, b)
-	for _, f := range g.meanwhile {
-		f()
+// commit ends a transaction that began with a lock. One that went ahead is within
+// one pipeline, which is a transaction that commits at its end.
+var commit = NewStatement("commit")
+
+// write appends the records with all that goes with them.
+func (g *group) write(ctx context.Context, last ...Statement) error {
+	p, err := g.store.pipeline(ctx, g.conn.Conn())
+	if err != nil {
+		return err
 	}
-	return results.Close()
+	if len(g.records) > 0 {
+		g.store.expect(g.records[len(g.records)-1].Position)
+		g.sendRecords(p)
+		p.flush()
+		if err := g.store.cfg.Inline.Write(p, g.store.catalog, g.records); err != nil {
+			p.err = errors.Join(p.err, err)
+		}
+	}
+	g.sendFresh(p)
+	for _, s := range last {
+		p.Send(s)
+	}
+	return p.finish(g.meanwhile, g.scanClock)
 }
 
 func (g *group) rollback(ctx context.Context) {
@@ -263,20 +274,10 @@ func (g *group) decideOne(r *request) outcome {
 	return outcome{committed: Committed{Records: tx.records, Answer: answer, Position: catalog.Position()}}
 }
 
-// queue appends the records with all that goes with them.
-func (g *group) queue(b *pgx.Batch) error {
-	if len(g.records) > 0 {
-		g.store.expect(g.records[len(g.records)-1].Position)
-		g.queueRecords(b)
-		if err := g.store.cfg.Inline.Queue(b, g.store.catalog, g.records); err != nil {
-			return err
-		}
-	}
-	g.queueFresh(b)
-	return nil
-}
+var insertFresh = NewStatement(`insert into idempotency_keys (actor, key, request_hash, answer, position, created_at)
+	select unnest($1::text[]), unnest($2::text[]), unnest($3::bytea[]), unnest($4::json[]), unnest($5::bigint[]), $6::timestamptz`)
 
-func (g *group) queueFresh(b *pgx.Batch) {
+func (g *group) sendFresh(p *pipeline) {
 	if len(g.fresh) == 0 {
 		return
 	}
@@ -287,13 +288,11 @@ func (g *group) queueFresh(b *pgx.Batch) {
 		actors, keys, answers = append(actors, k.actor), append(keys, k.key), append(answers, string(k.answer))
 		hashes, positions = append(hashes, k.hash), append(positions, k.position)
 	}
-	b.Queue(`insert into idempotency_keys (actor, key, request_hash, answer, position, created_at)
-		select a, k, h, r::json, p, $6 from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[]) u (a, k, h, r, p)`,
-		actors, keys, hashes, answers, positions, g.now)
+	p.Send(insertFresh, actors, keys, hashes, answers, positions, g.now)
 }
 
-// insertRecords has unnest in the select list: in FROM each column fills a store of
-// 16 KB first, which cost more than the rows.
+// insertRecords takes the records' time from the head: they have none, which the
+// table refuses, where the head is not the one that they follow from.
 var insertRecords = NewStatement(`with head as (
 		update event_head set position = $19, recorded_at = $15, hash = $20
 		where position = $16 and hash = $17 and $15 >= recorded_at and ($18::interval is null
@@ -303,15 +302,14 @@ var insertRecords = NewStatement(`with head as (
 		insert into events (` + columns + `)
 		select unnest($1::bigint[]), unnest($2::text[]), unnest($3::int[]), unnest($4::text[]), unnest($5::int[]),
 			unnest($6::json[]), unnest($7::bytea[]), unnest($8::uuid[]), unnest($9::text[]), unnest($10::text[]),
-			unnest($11::text[]), unnest($12::text[]), unnest($13::text[]), $15, unnest($14::bytea[])
-		from head
+			unnest($11::text[]), unnest($12::text[]), unnest($13::text[]), (select $15 from head), unnest($14::bytea[])
 	)
-	select 1 / count(*), max(clock), pg_notify($21, $19::bigint::text) from head`)
+	select clock, pg_notify($21, $19::bigint::text) from head`)
 
-// queueRecords inserts the records, moves the head to the last of them and
+// sendRecords inserts the records, moves the head to the last of them and
 // notifies the channel: one statement for any number. It fails where they do not
 // follow from the head, or their time is not the ledger's.
-func (g *group) queueRecords(b *pgx.Batch) {
+func (g *group) sendRecords(p *pipeline) {
 	n := len(g.records)
 	first, last := &g.records[0], &g.records[n-1]
 	var (
@@ -338,18 +336,19 @@ func (g *group) queueRecords(b *pgx.Batch) {
 		actors[i], keyIDs[i], reasons[i] = r.Actor, r.KeyID, r.Reason
 		requests[i], cors[i], hashes[i] = r.RequestID, r.CorrelationID, r.Hash[:]
 	}
-	insertRecords.Queue(b,
+	p.Send(insertRecords,
 		positions, streams, versions, types, schemas, data, dataHash, commands,
 		actors, keyIDs, reasons, requests, cors, hashes, last.RecordedAt,
-		first.Position-1, g.before[:], g.slack, last.Position, last.Hash[:], g.store.channel()).
-		QueryRow(func(row pgx.Row) error {
-			var one int64
-			var clock time.Time
-			var notified any
-			err := row.Scan(&one, &clock, &notified)
-			if err == nil {
-				g.store.clock = reading{clock.UTC(), time.Now()}
-			}
-			return err
-		})
+		first.Position-1, g.before[:], g.slack, last.Position, last.Hash[:], g.store.channel())
+}
+
+// scanClock reads the ledger's clock from what inserting the records returned.
+func (g *group) scanClock(row pgx.CollectableRow) error {
+	var clock time.Time
+	var notified any
+	err := row.Scan(&clock, &notified)
+	if err == nil {
+		g.store.clock = reading{clock.UTC(), time.Now()}
+	}
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/assaylabs/assay/domain"
@@ -17,31 +16,36 @@ type Inline struct{}
 
 var _ eventstore.Inline = Inline{}
 
-// Queue writes what the records changed.
-func (Inline) Queue(b *pgx.Batch, c *domain.Catalog, records []eventstore.Record) error {
+func (Inline) Statements() []eventstore.Statement { return serving.all() }
+
+// Write sends what the records changed.
+func (Inline) Write(to eventstore.Sender, c *domain.Catalog, records []eventstore.Record) error {
 	r, err := render(c, records)
 	if err != nil {
 		return err
 	}
-	r.queue(b, "")
+	serving.write(to, &r)
 	return nil
 }
 
-// queue upserts the rows into the tables whose names end in suffix.
-func (r *rows) queue(b *pgx.Batch, suffix string) {
-	queueExperiments(b, suffix, r)
-	queueResources(b, suffix, r.resources)
-	queueMembers(b, suffix, r.entered, r.left)
-	queueReports(b, suffix, r.reports)
+// tables are the statements that write the read models.
+type tables struct {
+	experiments, resources, enter, leave, reports eventstore.Statement
 }
 
-// upsertExperiments writes what a command on experiments changes in one statement:
-// most of a statement's cost is that it is one. It is of the tables that serve, and
-// made once: every append uses it.
-var upsertExperiments = experimentsUpsert("")
+// serving are those of the tables that serve.
+var serving = tablesNamed("")
 
-func experimentsUpsert(suffix string) eventstore.Statement {
-	return eventstore.NewStatement(`with experiment as (
+func (t tables) all() []eventstore.Statement {
+	return []eventstore.Statement{t.experiments, t.resources, t.enter, t.leave, t.reports}
+}
+
+// tablesNamed makes the statements for tables whose names end in suffix. What a
+// command on experiments changes is written by one statement: most of a
+// statement's cost is that it is one.
+func tablesNamed(suffix string) tables {
+	return tables{
+		experiments: eventstore.NewStatement(`with experiment as (
 		insert into experiments` + suffix + ` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
 		select unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::json[]),
 			unnest($6::int[]), unnest($7::bigint[]), unnest($8::timestamptz[]), unnest($9::timestamptz[]), unnest($10::bool[])
@@ -61,18 +65,38 @@ func experimentsUpsert(suffix string) eventstore.Statement {
 		unnest($26::bigint[]), unnest($27::bigint[]), unnest($28::bytea[])
 	on conflict (date) do update set active = excluded.active, inactive = excluded.inactive,
 		changed_experiments = excluded.changed_experiments, total_changes = excluded.total_changes,
-		from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`)
+		from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`),
+		resources: eventstore.NewStatement(`insert into resources` + suffix + ` (kind, id, key, doc, version, position, deleted)
+			select unnest($1::text[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::json[]), unnest($5::int[]),
+				unnest($6::bigint[]), unnest($7::bool[])
+			on conflict (kind, id) do update set doc = excluded.doc, version = excluded.version,
+				position = excluded.position, deleted = excluded.deleted`),
+		enter: eventstore.NewStatement(`insert into segment_members` + suffix + ` (segment_id, member)
+			select unnest($1::uuid[]), unnest($2::text[]) on conflict do nothing`),
+		leave: eventstore.NewStatement(`delete from segment_members` + suffix + ` where (segment_id, member) in
+			(select unnest($1::uuid[]), unnest($2::text[]))`),
+		reports: eventstore.NewStatement(`insert into daily_reports` + suffix + ` (date, report, position)
+			select unnest($1::text[])::date, unnest($2::json[]), unnest($3::bigint[])`),
+	}
 }
 
-// queueExperiments writes the rows of experiments and of days. Every record has a
-// day, so there is always something to write.
-func queueExperiments(b *pgx.Batch, suffix string, r *rows) {
-	upsert := upsertExperiments
-	if suffix != "" {
-		upsert = experimentsUpsert(suffix)
-	}
-	upsert.Queue(b, slices.Concat(
+// write upserts the rows. Every record has a day, so there is always something of
+// experiments and days to write.
+func (t tables) write(to eventstore.Sender, r *rows) {
+	to.Send(t.experiments, slices.Concat(
 		experimentColumns(r.experiments), statusColumns(r.statuses), changeColumns(r.changes), dayColumns(r.days))...)
+	if len(r.resources) > 0 {
+		to.Send(t.resources, resourceColumns(r.resources)...)
+	}
+	if len(r.entered) > 0 {
+		to.Send(t.enter, memberColumns(r.entered)...)
+	}
+	if len(r.left) > 0 {
+		to.Send(t.leave, memberColumns(r.left)...)
+	}
+	if len(r.reports) > 0 {
+		to.Send(t.reports, reportColumns(r.reports)...)
+	}
 }
 
 func experimentColumns(rows []experimentRow) []any {
@@ -123,43 +147,30 @@ func dayColumns(rows []dayRow) []any {
 	}
 }
 
-func queueResources(b *pgx.Batch, suffix string, rows []resourceRow) {
-	if len(rows) == 0 {
-		return
-	}
-	b.Queue(`insert into resources`+suffix+` (kind, id, key, doc, version, position, deleted)
-		select t, i, k, d, v, p, x
-		from unnest($1::text[], $2::uuid[], $3::text[], $4::json[], $5::int[], $6::bigint[], $7::bool[]) r (t, i, k, d, v, p, x)
-		on conflict (kind, id) do update set doc = excluded.doc, version = excluded.version,
-			position = excluded.position, deleted = excluded.deleted`,
+func resourceColumns(rows []resourceRow) []any {
+	return []any{
 		column(rows, func(r resourceRow) string { return r.Kind }),
 		ids(rows, func(r resourceRow) uuid.UUID { return r.ID }),
 		column(rows, func(r resourceRow) string { return r.Key }),
 		column(rows, func(r resourceRow) string { return r.Doc }),
 		column(rows, func(r resourceRow) int32 { return r.Version }),
 		column(rows, func(r resourceRow) int64 { return r.Position }),
-		column(rows, func(r resourceRow) bool { return r.Deleted }))
-}
-
-func queueMembers(b *pgx.Batch, suffix string, entered, left []memberRow) {
-	segment := func(r memberRow) uuid.UUID { return r.Segment }
-	member := func(r memberRow) string { return r.Member }
-	if len(entered) > 0 {
-		b.Queue(`insert into segment_members`+suffix+` (segment_id, member)
-			select * from unnest($1::uuid[], $2::text[]) on conflict do nothing`,
-			ids(entered, segment), column(entered, member))
-	}
-	if len(left) > 0 {
-		b.Queue(`delete from segment_members`+suffix+` where (segment_id, member) in
-			(select * from unnest($1::uuid[], $2::text[]))`,
-			ids(left, segment), column(left, member))
+		column(rows, func(r resourceRow) bool { return r.Deleted }),
 	}
 }
 
-func queueReports(b *pgx.Batch, suffix string, rows []reportRow) {
-	for _, r := range rows {
-		b.Queue(`insert into daily_reports`+suffix+` (date, report, position) values ($1::text::date, $2::text::json, $3)`,
-			r.Date, r.Report, r.Position)
+func memberColumns(rows []memberRow) []any {
+	return []any{
+		ids(rows, func(r memberRow) uuid.UUID { return r.Segment }),
+		column(rows, func(r memberRow) string { return r.Member }),
+	}
+}
+
+func reportColumns(rows []reportRow) []any {
+	return []any{
+		column(rows, func(r reportRow) string { return r.Date }),
+		column(rows, func(r reportRow) string { return r.Report }),
+		column(rows, func(r reportRow) int64 { return r.Position }),
 	}
 }
 

@@ -197,9 +197,9 @@ func (r *replayer) store(ctx context.Context, g *gathered) error {
 	if err != nil {
 		return err
 	}
-	b := &pgx.Batch{}
-	made.queue(b, staging)
-	return r.conn.SendBatch(ctx, b).Close()
+	b := &eventstore.Batch{}
+	tablesNamed(staging).write(b, made)
+	return r.conn.SendBatch(ctx, &b.Batch).Close()
 }
 
 // cleanUp drops what was not swapped and what was swapped out, and gives up the
