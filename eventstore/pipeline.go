@@ -18,13 +18,19 @@ type pipeline struct {
 	wire     *pgconn.Pipeline
 	tracer   pgx.BatchTracer // nil for none
 	prepared prepared
-	sent     []*pgconn.StatementDescription
+	sent     []*statement
 	encoder  *encoder
 	err      error
 }
 
 // prepared are the statements that a connection knows, by their SQL.
-type prepared map[string]*pgconn.StatementDescription
+type prepared map[string]*statement
+
+// statement is a prepared one. The pipeline keeps results until they have come.
+type statement struct {
+	*pgconn.StatementDescription
+	results []int16 // their formats
+}
 
 // preparedKey is where a connection keeps them.
 const preparedKey = "assay statements"
@@ -35,8 +41,8 @@ func (s *Store) pipeline(ctx context.Context, conn *pgx.Conn) (*pipeline, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &pipeline{ctx: ctx, conn: conn, prepared: known, encoder: &s.encoder}
-	if p.tracer, _ = conn.Config().Tracer.(pgx.BatchTracer); p.tracer != nil {
+	p := &pipeline{ctx: ctx, conn: conn, tracer: s.tracer, prepared: known, encoder: &s.encoder}
+	if p.tracer != nil {
 		p.ctx = p.tracer.TraceBatchStart(ctx, conn, pgx.TraceBatchStartData{Batch: &pgx.Batch{}})
 	}
 	p.wire = conn.PgConn().StartPipeline(p.ctx)
@@ -62,7 +68,7 @@ func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) (prepared, error) {
 		}
 		if described, ok := got.(*pgconn.StatementDescription); ok {
 			described.Name, described.SQL = fmt.Sprint("assay_", i), sql
-			known[sql] = described
+			known[sql] = &statement{described, formats(conn.TypeMap(), described.Fields)}
 		}
 	}
 	if closed := wire.Close(); err == nil {
@@ -76,6 +82,13 @@ func (s *Store) prepare(ctx context.Context, conn *pgx.Conn) (prepared, error) {
 	return known, nil
 }
 
+func formats(types *pgtype.Map, fields []pgconn.FieldDescription) (formats []int16) {
+	for _, field := range fields {
+		formats = append(formats, types.FormatCodeForOID(field.DataTypeOID))
+	}
+	return formats
+}
+
 var _ Sender = (*pipeline)(nil)
 
 // Send encodes a statement; what was encoded is sent by flush and finish.
@@ -84,16 +97,16 @@ func (p *pipeline) Send(s Statement, args ...any) {
 		return
 	}
 	sql, args := s.bind(args)
-	described := p.prepared[sql]
-	if described == nil {
+	known := p.prepared[sql]
+	if known == nil {
 		p.err = fmt.Errorf("a statement that was not prepared: %s", sql)
 		return
 	}
-	if p.err = p.encoder.encode(p.conn.TypeMap(), described, args); p.err != nil {
+	if p.err = p.encoder.encode(p.conn.TypeMap(), known.ParamOIDs, args); p.err != nil {
 		return
 	}
-	p.wire.SendQueryStatement(described, p.encoder.values, p.encoder.formats, p.encoder.results)
-	p.sent = append(p.sent, described)
+	p.wire.SendQueryStatement(known.StatementDescription, p.encoder.values, p.encoder.formats, known.results)
+	p.sent = append(p.sent, known)
 }
 
 // flush has Postgres begin with what was sent so far.
@@ -113,11 +126,11 @@ func (p *pipeline) finish(meanwhile []func(), scan func(pgx.CollectableRow) erro
 	for _, f := range meanwhile {
 		f()
 	}
-	for i, described := range p.sent {
+	for i, statement := range p.sent {
 		if p.err != nil {
 			break
 		}
-		p.err = p.result(described, i == 0, scan)
+		p.err = p.result(statement, i == 0, scan)
 	}
 	// Without its end, Sync, it closes the connection: that rolls back.
 	if err := p.wire.Close(); p.err == nil {
@@ -130,7 +143,7 @@ func (p *pipeline) finish(meanwhile []func(), scan func(pgx.CollectableRow) erro
 }
 
 // result reads what became of the next statement.
-func (p *pipeline) result(described *pgconn.StatementDescription, first bool, scan func(pgx.CollectableRow) error) error {
+func (p *pipeline) result(of *statement, first bool, scan func(pgx.CollectableRow) error) error {
 	got, err := p.wire.GetResults()
 	if reader, ok := got.(*pgconn.ResultReader); ok {
 		rows := pgx.RowsFromResultReader(p.conn.TypeMap(), reader)
@@ -144,7 +157,7 @@ func (p *pipeline) result(described *pgconn.StatementDescription, first bool, sc
 		}
 	}
 	if p.tracer != nil {
-		p.tracer.TraceBatchQuery(p.ctx, p.conn, pgx.TraceBatchQueryData{SQL: described.SQL, Err: err})
+		p.tracer.TraceBatchQuery(p.ctx, p.conn, pgx.TraceBatchQueryData{SQL: of.SQL, Err: err})
 	}
 	return err
 }
@@ -152,17 +165,23 @@ func (p *pipeline) result(described *pgconn.StatementDescription, first bool, sc
 // encoder encodes the arguments of one statement at a time in buffers that it
 // keeps.
 type encoder struct {
-	values           [][]byte
-	formats, results []int16
-	bytes            []byte
+	values  [][]byte
+	formats []int16
+	bytes   []byte
 }
 
-func (e *encoder) encode(types *pgtype.Map, described *pgconn.StatementDescription, args []any) error {
-	if len(args) != len(described.ParamOIDs) {
-		return fmt.Errorf("%d arguments of %d: %s", len(args), len(described.ParamOIDs), described.SQL)
+// keptBytes is how much of a buffer is kept for the next statement.
+const keptBytes = 1 << 20
+
+func (e *encoder) encode(types *pgtype.Map, oids []uint32, args []any) error {
+	if len(args) != len(oids) {
+		return fmt.Errorf("%d arguments where %d are expected", len(args), len(oids))
 	}
-	e.values, e.formats, e.results, e.bytes = e.values[:0], e.formats[:0], e.results[:0], e.bytes[:0]
-	for i, oid := range described.ParamOIDs {
+	e.values, e.formats, e.bytes = e.values[:0], e.formats[:0], e.bytes[:0]
+	if cap(e.bytes) > keptBytes {
+		e.bytes = nil
+	}
+	for i, oid := range oids {
 		format := types.FormatCodeForOID(oid)
 		if _, text := args[i].(string); text {
 			format = pgx.TextFormatCode // whatever the type
@@ -178,9 +197,6 @@ func (e *encoder) encode(types *pgtype.Map, described *pgconn.StatementDescripti
 			value = encoded[from:len(encoded):len(encoded)]
 		}
 		e.values, e.formats = append(e.values, value), append(e.formats, format)
-	}
-	for _, field := range described.Fields {
-		e.results = append(e.results, types.FormatCodeForOID(field.DataTypeOID))
 	}
 	return nil
 }

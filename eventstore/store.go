@@ -68,8 +68,10 @@ type Store struct {
 	alone bool
 	// encoder is the writer's alone, too.
 	encoder encoder
-	// statements are the SQL of all that the writer sends.
+	// statements are the SQL of all that the writer sends, tracer is told of it;
+	// nil for none.
 	statements []string
+	tracer     pgx.BatchTracer
 
 	mu      sync.Mutex
 	known   int64         // guarded by mu
@@ -133,7 +135,7 @@ func New(pool *pgxpool.Pool, cfg Config) *Store {
 		cfg.Timeout = 2 * time.Second
 	}
 	cfg.Schema = SchemaName(cfg.Schema)
-	return &Store{
+	s := &Store{
 		pool:    pool,
 		cfg:     cfg,
 		queue:   make(chan *request, 4*maxGroup),
@@ -142,6 +144,10 @@ func New(pool *pgxpool.Pool, cfg Config) *Store {
 
 		statements: everySQL(append(cfg.Inline.Statements(), insertRecords, insertFresh, commit)),
 	}
+	if pool != nil {
+		s.tracer, _ = pool.Config().ConnConfig.Tracer.(pgx.BatchTracer)
+	}
+	return s
 }
 
 // everySQL is the SQL that statements may send, each once.

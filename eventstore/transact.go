@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/assaylabs/assay/domain"
 )
@@ -61,6 +62,10 @@ type storedKey struct {
 func (s *Store) transact(ctx context.Context, requests []*request) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, transactTimeout)
 	defer cancel()
+	// In traces the transaction is part of its first command's request.
+	if span := trace.SpanFromContext(requests[0].ctx); span.IsRecording() {
+		ctx = trace.ContextWithSpan(ctx, span)
+	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
