@@ -63,6 +63,14 @@ func Encode(v any) ([]byte, error) {
 	return json.Marshal(v, json.Deterministic(true))
 }
 
+// EncodeString is Encode, for who keeps a string of it. scratch is where it is
+// encoded, and may be used again.
+func EncodeString(v any, scratch *bytes.Buffer) (string, error) {
+	scratch.Reset()
+	err := json.MarshalWrite(scratch, v, json.Deterministic(true))
+	return scratch.String(), err
+}
+
 // checkJSON holds data to the rules that do not depend on a Go type.
 func checkJSON(data []byte) error {
 	// Only this escape can put NUL into text: as a byte it is no JSON.

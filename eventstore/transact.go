@@ -238,7 +238,7 @@ func (g *group) queueAnswers(b *pgx.Batch) {
 
 // decide runs each command on the catalog. One that fails leaves no trace.
 func (g *group) decide() {
-	g.outcomes, g.records, g.fresh, g.meanwhile = make([]outcome, len(g.requests)), nil, nil, nil
+	g.outcomes, g.records, g.fresh, g.meanwhile = make([]outcome, len(g.requests)), make([]Record, 0, len(g.requests)), nil, nil
 	g.before = g.store.catalog.Hash()
 	for i, r := range g.requests {
 		g.outcomes[i] = g.decideOne(r)

@@ -87,6 +87,7 @@ type touched struct {
 	dates   map[domain.Date]struct{}
 	changes map[dayExperiment]struct{}
 	rows    rows
+	scratch bytes.Buffer
 }
 
 // entity is what a stream is of; without a kind, of none.
@@ -124,6 +125,7 @@ func touch(c *domain.Catalog) *touched {
 
 // entities makes the rows of entities and members, and puts all rows in order.
 func (t *touched) entities() error {
+	t.rows.experiments = make([]experimentRow, 0, len(t.streams))
 	for _, e := range t.streams {
 		if err := t.entity(e); err != nil {
 			return err
@@ -188,9 +190,9 @@ func (t *touched) experiment(id uuid.UUID) error {
 	if !ok {
 		return nil
 	}
-	doc, err := domain.Encode(e)
+	doc, err := domain.EncodeString(e, &t.scratch)
 	t.rows.experiments = append(t.rows.experiments, experimentRow{
-		ID: id, Key: e.Key, Name: e.Name, Status: string(e.Status), Doc: string(doc),
+		ID: id, Key: e.Key, Name: e.Name, Status: string(e.Status), Doc: doc,
 		Version: int32(e.Version), Position: e.Position,
 		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, Deleted: e.Deleted,
 	})
@@ -207,10 +209,10 @@ func addResource[P headed](t *touched, all finder[P], id uuid.UUID) error {
 	if !ok {
 		return nil
 	}
-	doc, err := domain.Encode(e)
+	doc, err := domain.EncodeString(e, &t.scratch)
 	h := e.Head()
 	t.rows.resources = append(t.rows.resources, resourceRow{
-		Kind: string(e.Kind()), ID: id, Key: h.Key, Doc: string(doc),
+		Kind: string(e.Kind()), ID: id, Key: h.Key, Doc: doc,
 		Version: int32(h.Version), Position: h.Position, Deleted: h.Deleted,
 	})
 	return err
