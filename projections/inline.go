@@ -46,26 +46,26 @@ func (t tables) all() []eventstore.Statement {
 func tablesNamed(suffix string) tables {
 	return tables{
 		experiments: eventstore.NewStatement(`with experiment as (
-		insert into experiments` + suffix + ` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
-		select unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::json[]),
-			unnest($6::int[]), unnest($7::bigint[]), unnest($8::timestamptz[]), unnest($9::timestamptz[]), unnest($10::bool[])
-		on conflict (id) do update set name = excluded.name, status = excluded.status, doc = excluded.doc,
-			version = excluded.version, position = excluded.position, updated_at = excluded.updated_at,
-			deleted = excluded.deleted
-	), status as (
-		insert into status_history` + suffix + ` (id, experiment_id, old_status, new_status, "timestamp")
-		select unnest($11::bigint[]), unnest($12::uuid[]), unnest($13::text[]), unnest($14::text[]), unnest($15::timestamptz[])
-	), change as (
-		insert into daily_changes` + suffix + ` (date, experiment_id, key, name, changes)
-		select unnest($16::text[])::date, unnest($17::uuid[]), unnest($18::text[]), unnest($19::text[]), unnest($20::int[])
-		on conflict (date, experiment_id) do update set name = excluded.name, changes = excluded.changes
-	)
-	insert into daily_state` + suffix + ` (date, active, inactive, changed_experiments, total_changes, from_position, to_position, hash)
-	select unnest($21::text[])::date, unnest($22::int[]), unnest($23::int[]), unnest($24::int[]), unnest($25::int[]),
-		unnest($26::bigint[]), unnest($27::bigint[]), unnest($28::bytea[])
-	on conflict (date) do update set active = excluded.active, inactive = excluded.inactive,
-		changed_experiments = excluded.changed_experiments, total_changes = excluded.total_changes,
-		from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`),
+			insert into experiments` + suffix + ` (id, key, name, status, doc, version, position, created_at, updated_at, deleted)
+			select unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::json[]),
+				unnest($6::int[]), unnest($7::bigint[]), unnest($8::timestamptz[]), unnest($9::timestamptz[]), unnest($10::bool[])
+			on conflict (id) do update set name = excluded.name, status = excluded.status, doc = excluded.doc,
+				version = excluded.version, position = excluded.position, updated_at = excluded.updated_at,
+				deleted = excluded.deleted
+		), status as (
+			insert into status_history` + suffix + ` (id, experiment_id, old_status, new_status, "timestamp")
+			select unnest($11::bigint[]), unnest($12::uuid[]), unnest($13::text[]), unnest($14::text[]), unnest($15::timestamptz[])
+		), change as (
+			insert into daily_changes` + suffix + ` (date, experiment_id, key, name, changes)
+			select unnest($16::text[])::date, unnest($17::uuid[]), unnest($18::text[]), unnest($19::text[]), unnest($20::int[])
+			on conflict (date, experiment_id) do update set name = excluded.name, changes = excluded.changes
+		)
+		insert into daily_state` + suffix + ` (date, active, inactive, changed_experiments, total_changes, from_position, to_position, hash)
+		select unnest($21::text[])::date, unnest($22::int[]), unnest($23::int[]), unnest($24::int[]), unnest($25::int[]),
+			unnest($26::bigint[]), unnest($27::bigint[]), unnest($28::bytea[])
+		on conflict (date) do update set active = excluded.active, inactive = excluded.inactive,
+			changed_experiments = excluded.changed_experiments, total_changes = excluded.total_changes,
+			from_position = excluded.from_position, to_position = excluded.to_position, hash = excluded.hash`),
 		resources: eventstore.NewStatement(`insert into resources` + suffix + ` (kind, id, key, doc, version, position, deleted)
 			select unnest($1::text[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::json[]), unnest($5::int[]),
 				unnest($6::bigint[]), unnest($7::bool[])
