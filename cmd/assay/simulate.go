@@ -74,7 +74,7 @@ or left unknown.`,
 	f.StringSliceVar(&o.latency, "latency-effect", nil, "the same of the time to load a page")
 	f.StringSliceVar(&o.novelty, "novelty", nil, "KEY/VARIATION=HOURS in which its effects halve")
 	f.StringSliceVar(&o.losses, "lose", nil, "KEY/VARIATION=SHARE of units whose exposures get lost")
-	f.IntVar(&c.Bots, "bots", 0, "how many of the people are programs with 10,500 page loads")
+	f.IntVar(&c.Bots, "bots", 0, "how many of the people are programs with 12,000 page loads")
 	f.IntVar(&c.Staff, "staff", 0, "how many of the people work for the shop, and are left out by a segment")
 	f.Float64Var(&c.Duplicates, "duplicates", 0, "share of events that are delivered twice")
 	f.Float64Var(&c.Late, "late", 0, "share of events that arrive up to 50,000 events late")

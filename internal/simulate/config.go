@@ -44,7 +44,7 @@ type Config struct {
 	// Effects are the truth by experiment and variation; of the simulator's own
 	// experiments, what differs from theirs.
 	Effects map[string]map[string]Effect
-	// Bots is how many people are programs that load 10,500 pages; Staff how many
+	// Bots is how many people are programs that load 12,000 pages; Staff how many
 	// work for the shop.
 	Bots, Staff int
 

@@ -17,7 +17,7 @@ const (
 	buyChance = 0.08
 	// comeChance is that of a visit after the first to take place.
 	comeChance = 0.8
-	botPages   = 10_500
+	botPages   = 12_000
 	// pageTime is the median time that a page takes to load, in milliseconds.
 	pageTime = 180
 )

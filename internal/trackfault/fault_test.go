@@ -21,7 +21,7 @@ import (
 // Whatever is killed, every sum follows from what was sent, to the last bit.
 func TestEverySumFollowsFromTheTraffic(t *testing.T) {
 	t.Parallel()
-	play(t, simulate.Config{Units: 1_000, Rate: 4_000, Events: 25_000, Bots: 1}, 0, 6)
+	play(t, simulate.Config{Units: 1_000, Rate: 4_000, Events: 28_000, Bots: 1}, 0, 6)
 }
 
 // The same for longer, without and with NATS.
