@@ -46,7 +46,8 @@ func parseCursor(scope, text string) (*cursor, error) {
 		return nil, nil
 	}
 	body, err := cursorText.DecodeString(text)
-	if err != nil || len(body) < checksumBytes+len(uuid.Nil) ||
+	if err != nil || strings.ContainsAny(text, "\r\n") || // which base64 passes over
+		len(body) < checksumBytes+len(uuid.Nil) ||
 		binary.BigEndian.Uint64(body) != checksum(scope, body[checksumBytes:]) {
 		return nil, domain.Invalid("cursor", "must be the next_cursor of a page of the same list")
 	}

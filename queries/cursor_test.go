@@ -11,6 +11,7 @@ import (
 func FuzzCursor(f *testing.F) {
 	f.Add("list", "", "value")
 	f.Add("list", *cursor{"value", uuid.Max}.encode("list"), "value")
+	f.Add("list", (*cursor{"value", uuid.Max}.encode("list"))[:11]+"\n"+(*cursor{"value", uuid.Max}.encode("list"))[11:], "value")
 	f.Add("a\x00b", *cursor{"", uuid.Nil}.encode("a\x00b"), "")
 	f.Fuzz(func(t *testing.T, list, text, value string) {
 		if c, err := parseCursor(list, text); err == nil && c != nil && *c.encode(list) != text {

@@ -32,7 +32,7 @@ func TestEverySumFollowsFromTheTrafficSoak(t *testing.T) {
 	}
 	for name, nodes := range map[string]int{"postgres": 0, "nats": 3} {
 		t.Run(name, func(t *testing.T) {
-			// A bot that loses one event in twenty to the faults passes for a person.
+			// A bot that loses one event in six to the faults passes for a person.
 			play(t, simulate.Config{Units: 20_000, Rate: 2_500, Events: 300_000, Bots: 3}, nodes, 120)
 		})
 	}
