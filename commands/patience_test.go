@@ -11,7 +11,6 @@ import (
 	"github.com/assaylabs/assay/domain"
 	"github.com/assaylabs/assay/eventstore"
 	"github.com/assaylabs/assay/internal/ledgertest"
-	"github.com/assaylabs/assay/projections"
 )
 
 // A revert reads before it decides: where the ledger does not answer it gives up
@@ -33,7 +32,7 @@ func TestEveryCommandGivesUpInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := commands.New(eventstore.New(nil, eventstore.Config{Inline: projections.Inline{}, Timeout: 2 * time.Second})) // nobody writes
+				s := commands.New(eventstore.New(nil, eventstore.Config{Timeout: 2 * time.Second})) // nobody writes
 				start := time.Now()
 				if err := run(t.Context(), s); !errors.Is(err, domain.ErrUnavailable) || time.Since(start) > 2*time.Second {
 					t.Errorf("%v after %v", err, time.Since(start))

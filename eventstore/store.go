@@ -69,7 +69,7 @@ type Store struct {
 	// encoder is the writer's alone, too.
 	encoder encoder
 	// statements are the SQL of all that the writer sends, tracer is told of it;
-	// nil for none.
+	// nil for none. Run sets both.
 	statements []string
 	tracer     pgx.BatchTracer
 
@@ -135,19 +135,13 @@ func New(pool *pgxpool.Pool, cfg Config) *Store {
 		cfg.Timeout = 2 * time.Second
 	}
 	cfg.Schema = SchemaName(cfg.Schema)
-	s := &Store{
+	return &Store{
 		pool:    pool,
 		cfg:     cfg,
 		queue:   make(chan *request, 4*maxGroup),
 		metrics: newMetrics(cfg.Registry),
 		signal:  make(chan struct{}),
-
-		statements: everySQL(append(cfg.Inline.Statements(), insertRecords, insertFresh, commit)),
 	}
-	if pool != nil {
-		s.tracer, _ = pool.Config().ConnConfig.Tracer.(pgx.BatchTracer)
-	}
-	return s
 }
 
 // everySQL is the SQL that statements may send, each once.
@@ -163,6 +157,8 @@ func everySQL(statements []Statement) []string {
 // Run writes what Execute asks for and listens for what other processes
 // append, until ctx ends.
 func (s *Store) Run(ctx context.Context) error {
+	s.statements = everySQL(append(s.cfg.Inline.Statements(), insertRecords, insertFresh, commit))
+	s.tracer, _ = s.pool.Config().ConnConfig.Tracer.(pgx.BatchTracer)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.listen(ctx) })
 	wg.Go(func() { s.poll(ctx) })

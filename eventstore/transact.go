@@ -107,15 +107,13 @@ func (g *group) append(ctx context.Context) error {
 		return err
 	}
 	g.decide()
-	return g.write(ctx, commit)
+	return g.write(ctx)
 }
 
-// commit ends a transaction that began with a lock. One that went ahead is within
-// one pipeline, which is a transaction that commits at its end.
 var commit = NewStatement("commit")
 
-// write appends the records with all that goes with them.
-func (g *group) write(ctx context.Context, last ...Statement) error {
+// write appends the records with all that goes with them, and commits.
+func (g *group) write(ctx context.Context) error {
 	p, err := g.store.pipeline(ctx, g.conn.Conn())
 	if err != nil {
 		return err
@@ -129,11 +127,15 @@ func (g *group) write(ctx context.Context, last ...Statement) error {
 		}
 	}
 	g.sendFresh(p)
-	for _, s := range last {
-		p.Send(s)
+	// What goes ahead is within one pipeline: a transaction that commits at its end.
+	if !g.ahead() {
+		p.Send(commit)
 	}
 	return p.finish(g.meanwhile, g.scanClock)
 }
+
+// ahead says that the group was decided before it has the lock.
+func (g *group) ahead() bool { return g.slack != nil }
 
 func (g *group) rollback(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

@@ -33,8 +33,8 @@ type tables struct {
 	experiments, resources, enter, leave, reports eventstore.Statement
 }
 
-// serving are those of the tables that serve.
-var serving = tablesNamed("")
+// serving are those of the tables that serve, staged of those that replay fills.
+var serving, staged = tablesNamed(""), tablesNamed(staging)
 
 func (t tables) all() []eventstore.Statement {
 	return []eventstore.Statement{t.experiments, t.resources, t.enter, t.leave, t.reports}

@@ -198,7 +198,7 @@ func (r *replayer) store(ctx context.Context, g *gathered) error {
 		return err
 	}
 	b := &eventstore.Batch{}
-	tablesNamed(staging).write(b, made)
+	staged.write(b, made)
 	return r.conn.SendBatch(ctx, &b.Batch).Close()
 }
 

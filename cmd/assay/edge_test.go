@@ -19,12 +19,19 @@ type started struct{ url, token string }
 
 func start(t *testing.T, withEdge bool, snapshots string) started {
 	t.Helper()
-	owner, app := databases(t)
-	cfg := control.Config{
-		DatabaseURL: app, OwnerURL: owner, RedisURL: redistest.Memory(t).URL(),
-		ListenAddr: "127.0.0.1:0", RootToken: "root", EdgeToken: "edge", SnapshotDir: snapshots, LogFormat: "text",
-	}
+	cfg := settings(t)
+	cfg.SnapshotDir = snapshots
 	return startWith(t, cfg, withEdge)
+}
+
+// settings are those of an assay serve with databases of its own.
+func settings(t *testing.T) control.Config {
+	t.Helper()
+	owner, app := databases(t)
+	return control.Config{
+		DatabaseURL: app, OwnerURL: owner, RedisURL: redistest.Memory(t).URL(),
+		ListenAddr: "127.0.0.1:0", RootToken: "root", EdgeToken: "edge", LogFormat: "text",
+	}
 }
 
 func startWith(t *testing.T, cfg control.Config, withEdge bool) started {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/hex"
 	"io"
 	"net/http"
@@ -14,9 +13,6 @@ import (
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/assaylabs/assay/internal/control"
-	"github.com/assaylabs/assay/internal/redistest"
 )
 
 // receiver takes spans over OTLP.
@@ -64,18 +60,16 @@ func TestTracing(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-	owner, app := databases(t)
-	s := startWith(t, control.Config{
-		DatabaseURL: app, OwnerURL: owner, RedisURL: redistest.Memory(t).URL(), Tracing: true,
-		ListenAddr: "127.0.0.1:0", RootToken: "root", EdgeToken: "edge", LogFormat: "text",
-	}, false)
+	cfg := settings(t)
+	cfg.Tracing = true
+	s := startWith(t, cfg, false)
 	const trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 	for _, call := range []struct {
 		name, method, path, body string
 		header                   []string
 	}{
 		{"under the lock", "POST", "/experiments", `{"name":"traced"}`, []string{"Idempotency-Key", "k"}},
-		{"", "PATCH", "/experiments/traced/status", `{"status":"active"}`, nil},
+		{"after it", "PATCH", "/experiments/traced/status", `{"status":"active"}`, nil},
 		{"ahead of it", "PATCH", "/experiments/traced/status", `{"status":"inactive"}`, nil},
 	} {
 		if status, _, answer := s.ask(t, call.method, call.path, call.body,
@@ -111,7 +105,7 @@ func TestTracing(t *testing.T) {
 
 // text is a span's name and attributes.
 func text(span *tracepb.Span) string {
-	var b bytes.Buffer
+	var b strings.Builder
 	b.WriteString(span.Name)
 	for _, a := range span.Attributes {
 		b.WriteString(" " + a.Value.GetStringValue())
